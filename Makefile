@@ -1,0 +1,155 @@
+# tuntcp. `make` builds everything into build/; the other targets:
+#
+#   make check      unit, talk and sim tests: no root, no network, no clock; under sanitizers
+#   make e2e        real peers (kernel TCP, nginx, dnsmasq, tshark) in network namespaces; needs root
+#   make fuzz       each fuzzer for FUZZ_SECONDS (60); clang with libFuzzer
+#   make bench      speed, as ratios measured side by side in one run
+#   make lint       stack/ makes no system call and has no global variable; layout is clang-format's
+#   make format     lay out all C files
+#   make install    into PREFIX (/usr/local), with DESTDIR
+#   make clean      remove build/
+#
+# MODE=fast (-O2, the default) or MODE=asan (address and undefined-behaviour sanitizers).
+# CC, CFLAGS and LDFLAGS are yours.
+
+CC ?= cc
+MODE ?= fast
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+SIM_SEEDS ?= 10000
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wswitch-enum -Wno-missing-field-initializers
+flags_fast := -O2 -g
+flags_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+our_cflags = -std=c11 -D_GNU_SOURCE $(warnings) $(flags_$(MODE)) -MMD -MP
+our_ldflags = $(if $(filter asan,$(MODE)),-fsanitize=address$(comma)undefined)
+comma := ,
+
+out := build/$(MODE)
+sources_of = $(foreach dir,$1,$(wildcard $(dir)/*.c))
+objects_of = $(patsubst %.c,$(out)/%.o,$1)
+
+stack_sources := $(call sources_of,stack $(wildcard stack/*/) $(wildcard stack/*/*/))
+tun_sources := $(wildcard tun/*.c)
+shared_app_sources := $(wildcard apps/common/*.c apps/view/*.c)
+app_names := $(patsubst apps/%.c,%,$(wildcard apps/*.c))
+apps := $(addprefix $(out)/,$(app_names))
+
+.PHONY: all help check unit talk sim e2e fuzz bench lint format format-check install uninstall clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(apps)
+	@mkdir -p build && for app in $(app_names); do ln -sf $(MODE)/$$app build/$$app; done
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+$(out)/libtuntcp.a: $(call objects_of,$(stack_sources))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(out)/libtun.a: $(call objects_of,$(tun_sources) $(shared_app_sources))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(apps): $(out)/%: $(out)/apps/%.o $(out)/libtun.a $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+
+$(out)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(our_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- tests: every file in tests/{unit,talk,sim} with a main() is a program of its own
+
+check_libs = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lm -lrt -lpthread)
+unit_sources := $(wildcard tests/unit/*.c tests/unit/*/*.c)
+talk_sources := $(filter-out tests/talk/talk.c,$(wildcard tests/talk/*.c))
+sim_sources := $(filter-out tests/sim/sim.c,$(wildcard tests/sim/*.c))
+unit_programs := $(patsubst %.c,$(out)/%,$(unit_sources))
+talk_programs := $(patsubst %.c,$(out)/%,$(talk_sources))
+sim_programs := $(patsubst %.c,$(out)/%,$(sim_sources))
+
+$(unit_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
+
+$(talk_programs): $(out)/%: $(out)/%.o $(out)/tests/talk/talk.o $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
+
+$(sim_programs): $(out)/%: $(out)/%.o $(out)/tests/sim/sim.o $(out)/tun/link.o $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
+
+run = @set -e; for program in $1; do $$program; done
+
+check:
+	@$(MAKE) --no-print-directory MODE=asan unit talk sim
+
+unit: $(unit_programs)
+	$(call run,$^)
+
+talk: $(talk_programs)
+	$(call run,$^)
+
+sim: $(sim_programs)
+	$(call run,$^)
+
+clean:
+	rm -rf build
+
+# ---- real peers: programs in tests/e2e/*.c are the other end, on the kernel's sockets
+
+e2e_programs := $(patsubst %.c,$(out)/%,$(wildcard tests/e2e/*.c))
+
+$(e2e_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+
+# TOPICS="dns_and_get listen" runs these files of tests/e2e only.
+e2e: $(apps) $(e2e_programs)
+	@OUT=$(out) TNC=$(out)/tnc tests/e2e/run $(TOPICS)
+
+# ---- speed
+
+bench_programs := $(patsubst %.c,$(out)/%,$(wildcard tests/bench/*.c))
+
+$(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+
+bench: $(bench_programs)
+	$(call run,$^)
+
+# ---- form
+
+c_files = $(shell find stack tun apps tests -name '*.[ch]' | sort)
+
+lint: $(out)/libtuntcp.a format-check
+	@CC="$(CC)" scripts/lint $(out)/libtuntcp.a
+
+format:
+	clang-format -i $(c_files)
+
+format-check:
+	clang-format --dry-run -Werror $(c_files)
+
+# Everything that compiles, without running it: what another compiler is tried with.
+.PHONY: programs
+programs: $(apps) $(unit_programs) $(talk_programs) $(sim_programs) $(e2e_programs) $(bench_programs)
+
+# ---- installation: the programs, and the stack as a library with the headers of its public calls
+
+public_headers = $(wildcard stack/stack.h stack/packet.h stack/trace.h stack/wire/*.h stack/tcp/tcp.h \
+                   stack/tcp/config.h stack/udp/udp.h stack/dns/dns.h)
+
+install: all
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(apps) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(out)/libtuntcp.a $(DESTDIR)$(PREFIX)/lib/
+	@for header in $(public_headers); do \
+	    install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/tuntcp/$${header#stack/} || exit 1; done
+	@echo "The headers are in $(DESTDIR)$(PREFIX)/include/tuntcp."
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(app_names)) $(DESTDIR)$(PREFIX)/lib/libtuntcp.a
+	rm -rf $(DESTDIR)$(PREFIX)/include/tuntcp
