@@ -1,0 +1,30 @@
+/* The defaults of a connection, see config.h for each one's source. */
+#include "config.h"
+
+enum { SECOND_US = 1000000 };
+
+void tcp_config_init(struct tcp_config *config)
+{
+    *config = (struct tcp_config){
+        .timestamps = true,
+        .window_scaling = true,
+        .sack = true,
+        .nagle = true,
+        .syn_style = TCP_SYN_STYLE_MACOS,
+        .send_buffer_bytes = 1 << 20,
+        .receive_buffer_bytes = 128 << 10,
+        .receive_buffer_max_bytes = UINT16_MAX << 6, /* what a scale of 6 can announce: 4 MB */
+        .initial_window_segments = 10,
+        .rto_initial_us = SECOND_US,
+        .rto_min_us = 200000,
+        .rto_max_us = 60ull * SECOND_US,
+        .delayed_ack_us = 40000,
+        .r1_count = 3,
+        .r2_us = 100ull * SECOND_US,
+        .syn_r2_us = 180ull * SECOND_US,
+        .msl_us = 30ull * SECOND_US,
+        .fin_wait_2_us = 60ull * SECOND_US,
+        .backlog = 128,
+        .ttl = 64,
+    };
+}

@@ -1,0 +1,39 @@
+/* What can be set about a connection; one documented struct, defaults from the RFCs. The stack's
+ * configuration holds the one that new connections start with. */
+#ifndef TUNTCP_TCP_CONFIG_H
+#define TUNTCP_TCP_CONFIG_H
+
+#include "../wire/tcp_options.h"
+
+struct tcp_config {
+    bool timestamps;              /* offer RFC 7323 timestamps; default on */
+    bool window_scaling;          /* offer RFC 7323 window scaling; on */
+    bool sack;                    /* offer RFC 2018 selective acknowledgment; on */
+    bool nagle;                   /* 9293 3.7.4; on */
+    enum tcp_syn_style syn_style; /* order of the SYN's options; macOS */
+
+    uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
+    uint32_t send_buffer_bytes; /* upper limit; memory is taken as it is used; 1 MiB */
+    uint32_t receive_buffer_bytes;     /* the window offered at first; 128 KiB */
+    uint32_t receive_buffer_max_bytes; /* what it may grow to, and what the scale is made for; 65535
+                                          << 6 */
+    uint16_t syn_wnd; /* window in our SYN; 0: the smaller of 65535 and the buffer */
+    uint32_t initial_window_segments; /* RFC 6928; 10 */
+
+    uint64_t rto_initial_us; /* RFC 6298 (2.1); 1 s */
+    uint64_t rto_min_us;     /* Departure from RFC 6298 (2.4): 200 ms, as Linux; */
+    uint64_t rto_max_us;     /* RFC 6298 (2.5); 60 s */
+    uint64_t delayed_ack_us; /* 9293 3.8.6.3, below 0.5 s (MUST-40); 40 ms; 0: no delay */
+    uint64_t r1_count;       /* retransmissions before trouble is reported (SHLD-10); 3 */
+    uint64_t r2_us;     /* time without an answer before the connection fails (SHLD-11); 100 s */
+    uint64_t syn_r2_us; /* the same for a SYN (MUST-23); 180 s */
+    uint64_t msl_us;    /* TIME-WAIT lasts two of them; 30 s */
+    uint64_t fin_wait_2_us; /* a closed connection waits so long for the peer's FIN; 60 s */
+    unsigned backlog;       /* connections that wait for tcp_accept(); 128 */
+    uint8_t tos;            /* DSCP in the upper 6 bits; 0 */
+    uint8_t ttl;            /* 64 */
+};
+
+void tcp_config_init(struct tcp_config *config);
+
+#endif

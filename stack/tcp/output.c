@@ -1,0 +1,513 @@
+/* What a connection sends, see output.h.
+ *
+ * tcp_output() asks a list of questions in order of urgency; the first that has something to send
+ * fills in a plan (which sequence numbers, which flags, why), and emit() turns the plan into a
+ * packet:
+ *
+ *   1. the SYN, or SYN,ACK         4. a probe of a closed window
+ *   2. what is held to be lost     5. an acknowledgment alone
+ *   3. new data, and the FIN
+ *
+ * Whatever goes out carries the current acknowledgment and window, so a waiting ACK rides along.
+ * The payload is never copied: the packet points into the send ring. */
+#include "output.h"
+
+#include "../wire/checksum.h"
+#include "recovery/recovery.h"
+#include "seq.h"
+
+struct plan {
+    uint32_t seq;
+    uint32_t len; /* bytes of payload */
+    uint8_t flags;
+    struct tx_record *resent; /* NULL: new, or nothing that occupies sequence numbers */
+    const char *cause;
+    const char *clause;
+};
+
+static bool plan_syn(struct tcb *tcb, struct plan *plan);
+static bool plan_resend(struct tcb *tcb, struct plan *plan);
+static bool plan_new_data(struct tcb *tcb, struct plan *plan);
+static bool plan_probe(struct tcb *tcb, struct plan *plan);
+static bool plan_ack(struct tcb *tcb, struct plan *plan);
+static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out);
+
+bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event)
+{
+    struct plan plan = {0};
+
+    if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
+        return false;
+    if (!plan_syn(tcb, &plan) && !plan_resend(tcb, &plan) && !plan_new_data(tcb, &plan) &&
+        !plan_probe(tcb, &plan) && !plan_ack(tcb, &plan))
+        return false;
+    *event = (struct trace_event){.kind = TRACE_PACKET_OUT,
+                                  .flow = &tcb->flow.id,
+                                  .tcb = tcb,
+                                  .cause = plan.cause,
+                                  .clause = plan.clause,
+                                  .u.packet_out = out};
+    return emit(tcb, &plan, out);
+}
+
+/* ---- 1. the SYN */
+
+static bool plan_syn(struct tcb *tcb, struct plan *plan)
+{
+    if (tcb->snd_nxt != tcb->iss)
+        return false;
+    bool is_answer = tcb->state == TCPS_SYN_RECEIVED;
+    *plan = (struct plan){
+        .seq = tcb->iss,
+        .flags = is_answer ? TCP_SYN | TCP_ACK : TCP_SYN,
+        .cause = is_answer ? "answers the SYN" : "active OPEN",
+        .clause = is_answer ? "9293 3.10.7.2" : "9293 3.10.1",
+    };
+    return true;
+}
+
+/* ---- 2. what is held to be lost */
+
+/* The most payload that one packet may carry: a full segment, or many for a device that cuts them.
+ */
+static uint32_t packet_max_bytes(const struct tcb *tcb)
+{
+    uint32_t gso_bytes = tcb->stack->config.gso_max_bytes;
+
+    return gso_bytes > tcb->snd_mss ? gso_bytes / tcb->snd_mss * tcb->snd_mss : tcb->snd_mss;
+}
+
+/* Whole segments of `len`, but at least one. */
+static uint32_t whole_segments(const struct tcb *tcb, uint32_t len)
+{
+    return len < tcb->snd_mss ? tcb->snd_mss : len / tcb->snd_mss * tcb->snd_mss;
+}
+
+static bool plan_resend(struct tcb *tcb, struct plan *plan)
+{
+    bool in_handshake = tcb->cc.ops == NULL;
+    uint32_t allowance = in_handshake ? tcb->snd_mss : recovery_allowance(tcb);
+    uint32_t max_bytes = whole_segments(tcb, allowance);
+
+    if (max_bytes > packet_max_bytes(tcb))
+        max_bytes = packet_max_bytes(tcb);
+    struct tx_record *record = records_next_lost(&tcb->in_flight, max_bytes);
+    if (record == NULL)
+        return false;
+    bool network_allows =
+        record->end - record->start <= allowance || (!in_handshake && recovery_pipe(tcb) == 0);
+    bool in_window = record->start == tcb->snd_una || /* SHLD-16; the first doubles as a probe */
+                     seq_lt(record->start, tcb->snd_una + tcb->snd_wnd);
+    if (!network_allows || !in_window)
+        return false;
+    *plan = (struct plan){.seq = record->start,
+                          .len = record->end - record->start,
+                          .flags = TCP_ACK,
+                          .resent = record,
+                          .cause = tcb->resend_cause};
+    if (record->start == tcb->iss) {
+        plan->flags = tcb->state == TCPS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+        plan->len--;
+    }
+    if (tcb->fin_sent && record->end == tcb->snd_nxt) {
+        plan->flags |= TCP_FIN;
+        plan->len--;
+    }
+    return true;
+}
+
+/* ---- 3. new data, and the FIN */
+
+static bool may_send_data(const struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+        return !tcb->fin_sent;
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_TIME_WAIT:
+    case TCPS_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* What is left of the peer's window; it may have shrunk below what is in flight (MUST-34). */
+static uint32_t usable_window(const struct tcb *tcb)
+{
+    uint32_t edge = tcb->snd_una + tcb->snd_wnd;
+
+    return seq_lt(tcb->snd_nxt, edge) ? edge - tcb->snd_nxt : 0;
+}
+
+/* Sender's silly-window avoidance and Nagle, 9293 3.8.6.2.1 and 3.7.4 (MUST-38, SHLD-7). All that
+ * the application hands over counts as PUSHed. D is what waits, U what the window leaves. */
+static bool is_worth_sending(const struct tcb *tcb, uint32_t waiting, uint32_t usable)
+{
+    uint32_t size = waiting < usable ? waiting : usable;
+    bool nothing_in_flight = tcb->snd_nxt == tcb->snd_una;
+
+    if (size >= tcb->snd_mss) /* (1) a full segment */
+        return true;
+    if (waiting <= usable && (nothing_in_flight || !tcb->config->nagle || tcb->fin_queued))
+        return true;                                                      /* (2) all there is */
+    return nothing_in_flight && size > 0 && size >= tcb->max_snd_wnd / 2; /* (3) */
+}
+
+/* Cut to whole segments, unless the tail may go too. */
+static uint32_t without_tail(const struct tcb *tcb, uint32_t len, uint32_t waiting)
+{
+    uint32_t tail = len % tcb->snd_mss;
+    bool tail_may_go = len == waiting && (!tcb->config->nagle || tcb->fin_queued);
+
+    return len > tcb->snd_mss && tail != 0 && !tail_may_go ? len - tail : len;
+}
+
+static bool plan_fin_alone(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->fin_queued)
+        return false;
+    *plan = (struct plan){.seq = tcb->snd_nxt,
+                          .flags = TCP_FIN | TCP_ACK,
+                          .cause = "CLOSE call: no more data from us",
+                          .clause = "9293 3.10.4"};
+    return true;
+}
+
+/* The override timer of silly-window avoidance and the zero-window probe are one: TIMER_PERSIST. */
+static void arm_persist(struct tcb *tcb)
+{
+    if (tcb->deadline_us[TIMER_PERSIST] != NEVER)
+        return;
+    uint64_t wait_us = tcp_rto_current_us(&tcb->rto, tcb->config); /* SHLD-29 */
+    for (unsigned i = 0; i < tcb->probe_count && wait_us < tcb->config->rto_max_us; i++)
+        wait_us *= 2; /* SHLD-30 */
+    if (wait_us > tcb->config->rto_max_us)
+        wait_us = tcb->config->rto_max_us;
+    tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + wait_us);
+}
+
+static bool plan_new_data(struct tcb *tcb, struct plan *plan)
+{
+    if (!may_send_data(tcb))
+        return false;
+    uint32_t waiting = tcb_unsent_bytes(tcb);
+    if (waiting == 0)
+        return plan_fin_alone(tcb, plan);
+
+    uint32_t usable = usable_window(tcb);
+    if (!is_worth_sending(tcb, waiting, usable)) {
+        if (tcb->snd_nxt == tcb->snd_una)
+            arm_persist(tcb);
+        return false;
+    }
+    uint32_t allowance = recovery_allowance(tcb);
+    uint32_t len = waiting < usable ? waiting : usable;
+    if (len > packet_max_bytes(tcb))
+        len = packet_max_bytes(tcb);
+    if (len > allowance) {
+        len =
+            allowance / tcb->snd_mss * tcb->snd_mss; /* never a short one for the network's sake */
+        if (len == 0)
+            return false;
+    }
+    len = without_tail(tcb, len, waiting);
+    *plan = (struct plan){
+        .seq = tcb->snd_nxt, .len = len, .flags = TCP_ACK, .cause = "data from the application"};
+    if (len == waiting) {
+        plan->flags |= TCP_PSH; /* MUST-61 */
+        if (tcb->fin_queued)
+            plan->flags |= TCP_FIN;
+    }
+    return true;
+}
+
+/* ---- 4. a probe of a closed or silly window, 9293 3.8.6.1 (MUST-36) */
+
+static bool plan_probe(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->probe_now)
+        return false;
+    tcb->probe_now = false;
+    if (!may_send_data(tcb) || tcb_unsent_bytes(tcb) == 0)
+        return false;
+    uint32_t waiting = tcb_unsent_bytes(tcb);
+    uint32_t len = usable_window(tcb);
+    if (len == 0)
+        len = 1;
+    if (len > waiting)
+        len = waiting;
+    if (len > tcb->snd_mss)
+        len = tcb->snd_mss;
+    *plan = (struct plan){.seq = tcb->snd_nxt,
+                          .len = len,
+                          .flags = TCP_ACK,
+                          .cause = tcb->snd_wnd == 0 ? "zero-window probe"
+                                                     : "window too small for too long",
+                          .clause = tcb->snd_wnd == 0 ? "9293 3.8.6.1" : "9293 3.8.6.2.1 (4)"};
+    return true;
+}
+
+/* ---- 5. an acknowledgment alone */
+
+static bool plan_ack(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->ack_now || tcb->state == TCPS_SYN_SENT)
+        return false;
+    *plan = (struct plan){
+        .seq = tcb->snd_nxt, .flags = TCP_ACK, .cause = tcb->ack_cause, .clause = "9293 3.8.6.3"};
+    return true;
+}
+
+/* ---- the receive window */
+
+static uint32_t free_receive_bytes(const struct tcb *tcb)
+{
+    return tcb->rcv_buffer_bytes > tcb->receive_ring.used
+               ? tcb->rcv_buffer_bytes - tcb->receive_ring.used
+               : 0;
+}
+
+/* The right edge to announce: it never moves back (SHLD-14), and forward only by a worthwhile step,
+ * 9293 3.8.6.2.2 (MUST-39). */
+static uint32_t right_edge(const struct tcb *tcb)
+{
+    uint32_t edge = tcb->rcv_nxt + free_receive_bytes(tcb);
+    uint32_t half = tcb->rcv_buffer_bytes / 2;
+    uint32_t step = half < tcb->rcv_mss ? half : tcb->rcv_mss;
+
+    return seq_lt(edge, tcb->rcv_adv + step) ? tcb->rcv_adv : edge;
+}
+
+bool tcp_window_update_is_due(const struct tcb *tcb)
+{
+    uint32_t edge = tcb->rcv_nxt + free_receive_bytes(tcb);
+    uint32_t half = tcb->rcv_buffer_bytes / 2;
+    uint32_t step = half < 2 * tcb->rcv_mss ? half : 2 * tcb->rcv_mss;
+
+    return tcb_may_receive(tcb) && !tcb->peer_fin && seq_geq(edge, tcb->rcv_adv + step);
+}
+
+/* SEG.WND, and RCV.WND with it. A new edge is rounded down to what the scale can say; an edge that
+ * stays is rounded up, so that it does not creep back (RFC 7323 2.4). */
+static uint16_t announce_window(struct tcb *tcb)
+{
+    uint32_t unit = 1u << tcb->rcv_wnd_shift;
+    uint32_t edge = right_edge(tcb);
+    uint32_t wnd = edge - tcb->rcv_nxt;
+    uint32_t raw = edge == tcb->rcv_adv ? (wnd + unit - 1) / unit : wnd / unit;
+    bool was_closed = tcb->rcv_adv == tcb->rcv_nxt;
+
+    if (raw > UINT16_MAX)
+        raw = UINT16_MAX;
+    tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt + raw * unit);
+    bool is_closed = raw == 0;
+    if (was_closed != is_closed && tcb_is_synchronized(tcb))
+        tcb_trace(
+            tcb, (struct trace_event){
+                     .kind = TRACE_WINDOW,
+                     .cause = is_closed ? "our receive buffer is full" : "the application has read",
+                     .u.window = {.ours = true, .closed = is_closed, .wnd_bytes = raw * unit}});
+    return (uint16_t)raw;
+}
+
+/* The window of a SYN is never scaled, RFC 7323 2.2. */
+static uint16_t announce_syn_window(struct tcb *tcb)
+{
+    uint32_t wnd = tcb->config->syn_wnd;
+
+    if (wnd == 0 && tcb->config->syn_style == TCP_SYN_STYLE_LINUX)
+        wnd = UINT16_MAX / tcb_announced_mss(tcb) * (uint32_t)tcb_announced_mss(tcb);
+    if (wnd == 0 || wnd > tcb->rcv_buffer_bytes)
+        wnd = tcb->rcv_buffer_bytes < UINT16_MAX ? tcb->rcv_buffer_bytes : UINT16_MAX;
+    tcb->rcv_adv = tcb->rcv_nxt + wnd; /* in SYN-SENT set again when the peer's SYN is known */
+    return (uint16_t)wnd;
+}
+
+/* ---- the packet */
+
+static void fill_syn_options(const struct tcb *tcb, struct tcp_options *options, bool is_answer)
+{
+    const struct tcp_config *config = tcb->config;
+
+    options->has_mss = true; /* SHLD-5, MAY-3: always */
+    options->mss = tcb_announced_mss(tcb);
+    options->has_window_scale = is_answer ? tcb->window_scaling : config->window_scaling;
+    options->window_scale = tcb->rcv_wnd_shift;
+    options->has_timestamps = is_answer ? tcb->timestamps : config->timestamps;
+    options->sack_permitted = is_answer ? tcb->sack : config->sack;
+}
+
+static void fill_options(const struct tcb *tcb, const struct plan *plan,
+                         struct tcp_options *options)
+{
+    enum { SACK_MAX_WITH_TIMESTAMPS = 3 };
+
+    if (plan->flags & TCP_SYN) {
+        fill_syn_options(tcb, options, (plan->flags & TCP_ACK) != 0);
+    } else {
+        options->has_timestamps = tcb->timestamps;
+        /* Not done: SACK blocks on segments with data, which would have to be cut shorter for them;
+         * a hole is reported at once on an ACK of its own anyway. */
+        if (tcb->sack && tcb->out_of_order.count > 0 && plan->len == 0)
+            options->sack_count =
+                ranges_sack(&tcb->out_of_order, options->sack,
+                            tcb->timestamps ? SACK_MAX_WITH_TIMESTAMPS : TCP_SACK_BLOCKS_MAX);
+    }
+    if (options->has_timestamps) {
+        options->tsval = tcb_tsval(tcb);
+        options->tsecr = plan->flags & TCP_ACK ? tcb->ts_recent : 0; /* RFC 7323 3.2 */
+    }
+}
+
+/* TCP header behind the IP header in out->header, checksum included. */
+static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct packet_out *out)
+{
+    const struct flow_id *id = &tcb->flow.id;
+    uint8_t tcp_header[TCP_HEADER_MAX_BYTES];
+    size_t tcp_bytes = tcp_emit(seg, tcb->config->syn_style, tcp_header);
+    size_t payload_bytes = out->payload[0].len + out->payload[1].len;
+    struct ipv4_packet ip = ip_header_for(tcb->stack, &id->local, &id->remote, IP_PROTOCOL_TCP,
+                                          tcb->config->ttl, tcb->config->tos);
+    size_t ip_bytes = ipv4_emit(&ip, tcp_bytes + payload_bytes, out->header, sizeof out->header);
+    struct checksum sum = {0};
+
+    checksum_add_pseudo(&sum, &id->local, &id->remote, IP_PROTOCOL_TCP, tcp_bytes + payload_bytes);
+    out->checksum_start = ip_bytes;
+    out->checksum_offset = TCP_CHECKSUM_OFFSET;
+    out->checksum_needed = tcb->stack->config.checksum_offload;
+    uint16_t field = checksum_fold(&sum);
+    if (!out->checksum_needed) {
+        checksum_add(&sum, (struct bytes){tcp_header, tcp_bytes});
+        checksum_add(&sum, out->payload[0]);
+        checksum_add(&sum, out->payload[1]);
+        field = checksum_finish(&sum); /* MUST-2 */
+    }
+    struct writer header = writer_of(out->header + ip_bytes, sizeof out->header - ip_bytes);
+    write_bytes(&header, (struct bytes){tcp_header, TCP_CHECKSUM_OFFSET});
+    write_u16(&header, field);
+    write_bytes(&header, (struct bytes){tcp_header + TCP_CHECKSUM_OFFSET + 2,
+                                        tcp_bytes - TCP_CHECKSUM_OFFSET - 2});
+    out->header_bytes = ip_bytes + tcp_bytes;
+}
+
+/* Remember what is in flight and start the clock for it. */
+static bool remember(struct tcb *tcb, const struct plan *plan)
+{
+    uint64_t now_us = tcb->stack->now_us;
+    uint32_t occupied =
+        plan->len + (plan->flags & TCP_SYN ? 1 : 0) + (plan->flags & TCP_FIN ? 1 : 0);
+
+    if (occupied == 0)
+        return true;
+    if (plan->resent != NULL) {
+        records_resent(&tcb->in_flight, plan->resent, now_us);
+        tcb->recovery.send_one = false;
+        tcb->retransmit_count++;
+        tcb_trace(tcb, (struct trace_event){.kind = TRACE_RETRANSMIT,
+                                            .cause = plan->cause,
+                                            .u.range = {plan->seq - tcb->iss,
+                                                        plan->seq + occupied - tcb->iss,
+                                                        plan->resent->transmission_count}});
+    } else {
+        if (!records_append(&tcb->in_flight, plan->seq, plan->seq + occupied, now_us))
+            return false;
+        tcb->snd_nxt = plan->seq + occupied;
+        tcb->bytes_sent += plan->len;
+    }
+    if (tcb->unanswered_since_us == NEVER)
+        tcb->unanswered_since_us = now_us;
+    if (tcb->snd_wnd == 0 && tcb_is_synchronized(tcb) && plan->len > 0)
+        arm_persist(tcb); /* a probe is repeated by the persist timer, not by the RTO */
+    else if (tcb->deadline_us[TIMER_RETRANSMIT] == NEVER) /* RFC 6298 (5.1) */
+        tcb_timer_set(tcb, TIMER_RETRANSMIT, now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
+    return true;
+}
+
+static void after_ack(struct tcb *tcb)
+{
+    tcb->ack_now = false;
+    tcb->unacked_bytes = 0;
+    tcb->last_ack_sent = tcb->rcv_nxt;
+    tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
+}
+
+static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out)
+{
+    if (!remember(tcb, plan))
+        return false;
+    if (plan->flags & TCP_FIN && !tcb->fin_sent) {
+        tcb->fin_sent = true;
+        if (tcb->state == TCPS_CLOSE_WAIT)
+            tcp_set_state(tcb, TCPS_LAST_ACK, "our FIN is sent", "9293 3.10.4");
+    }
+    *out = (struct packet_out){0};
+    struct tcp_segment seg = {
+        .src_port = tcb->flow.id.local_port,
+        .dst_port = tcb->flow.id.remote_port,
+        .seq = plan->seq,
+        .flags = plan->flags,
+    };
+    fill_options(tcb, plan, &seg.options);
+    if (plan->flags & TCP_ACK)
+        seg.ack = tcb->rcv_nxt;
+    seg.wnd = plan->flags & TCP_SYN ? announce_syn_window(tcb) : announce_window(tcb);
+    if (plan->len > 0) {
+        uint32_t first = tcb->snd_una == tcb->iss ? tcb->iss + 1 : tcb->snd_una;
+        ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
+        if (plan->seq + plan->len == first + tcb->send_ring.used)
+            seg.flags |= TCP_PSH;
+        if (plan->len > tcb->snd_mss)
+            out->segment_bytes = tcb->snd_mss;
+    }
+    write_headers(tcb, &seg, out);
+    if (plan->flags & TCP_ACK)
+        after_ack(tcb);
+    tcb->segments_sent++;
+    return true;
+}
+
+/* ---- segments without a connection */
+
+void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq, uint32_t ack,
+                    uint8_t flags, const char *cause)
+{
+    struct tcp_segment seg = {.src_port = id->local_port,
+                              .dst_port = id->remote_port,
+                              .seq = seq,
+                              .ack = flags & TCP_ACK ? ack : 0,
+                              .flags = flags};
+    uint8_t header[TCP_HEADER_MAX_BYTES];
+    size_t header_bytes = tcp_emit(&seg, TCP_SYN_STYLE_LINUX, header);
+    struct checksum sum = {0};
+
+    checksum_add_pseudo(&sum, &id->local, &id->remote, IP_PROTOCOL_TCP, header_bytes);
+    checksum_add(&sum, (struct bytes){header, header_bytes});
+    struct writer field = writer_of(header + TCP_CHECKSUM_OFFSET, 2);
+    write_u16(&field, checksum_finish(&sum));
+    (void)ip_send(stack, &id->local, &id->remote, IP_PROTOCOL_TCP, stack->config.ttl, 0,
+                  (struct bytes){header, header_bytes}, id, cause);
+}
+
+void tcp_send_reset(struct tcb *tcb, const char *cause)
+{
+    tcp_send_stray(tcb->stack, &tcb->flow.id, tcb->snd_nxt, tcb->rcv_nxt, TCP_RST | TCP_ACK, cause);
+}
+
+void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
+                const char *cause)
+{
+    if (seg->flags & TCP_RST)
+        return;
+    if (seg->flags & TCP_ACK)
+        tcp_send_stray(stack, id, seg->ack, 0, TCP_RST, cause);
+    else
+        tcp_send_stray(stack, id, 0, seg->seq + tcp_segment_len(seg), TCP_RST | TCP_ACK, cause);
+}

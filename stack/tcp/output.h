@@ -1,0 +1,24 @@
+/* What a connection sends: asked one segment at a time, as late as possible, so that ACKs coalesce
+ * by themselves (MUST-58, MUST-59) and window, Nagle and the delayed-ACK clock are asked once. */
+#ifndef TUNTCP_TCP_OUTPUT_H
+#define TUNTCP_TCP_OUTPUT_H
+
+#include "tcb.h"
+
+/* The next segment of this connection, with the reason in *event; false when it has none now. */
+bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event);
+
+/* A reset, or an ACK of a connection that has no TCB, queued at once. `id` is the connection as we
+ * see it; flags TCP_RST, TCP_ACK. */
+void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq, uint32_t ack,
+                    uint8_t flags, const char *cause);
+/* <SEQ=SND.NXT><CTL=RST,ACK> for a connection that we give up. */
+void tcp_send_reset(struct tcb *tcb, const char *cause);
+/* The answer to a segment that no connection wants, 9293 3.10.7.1. */
+void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
+                const char *cause);
+
+/* Is the receive window worth announcing anew, without a segment that asks for it (MUST-39)? */
+bool tcp_window_update_is_due(const struct tcb *tcb);
+
+#endif

@@ -1,0 +1,56 @@
+/* Transmission records: what is in flight, as a short sorted list of sequence ranges, each with the
+ * time of its last transmission, how often it was sent, and whether the peer holds it (sacked) or
+ * it is held to be lost. Loss detection, recovery, RTT samples and Karn's rule all read this one
+ * list; the payload stays in the send ring. A SYN and a FIN count one sequence number each, like
+ * any byte.
+ *
+ * Invariant: the ranges are contiguous from SND.UNA to SND.NXT. */
+#ifndef TUNTCP_TCP_RECORDS_H
+#define TUNTCP_TCP_RECORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tx_record {
+    uint64_t sent_us;
+    uint32_t start, end; /* [start, end) */
+    uint16_t transmission_count;
+    bool sacked;
+    bool lost; /* and not sent again yet */
+};
+
+struct tx_records {
+    struct tx_record *record; /* in use: [first, first + count) */
+    unsigned first, count, room;
+    uint32_t sacked_bytes;
+    uint32_t lost_bytes;
+};
+
+/* What an acknowledgment took off the list. */
+struct tx_acked {
+    bool has_rtt;           /* a range that was sent once was acknowledged: Karn's rule */
+    uint64_t sent_us;       /* when the last-sent of those left */
+    bool was_retransmitted; /* a range that was sent more than once was acknowledged */
+};
+
+/* A new range at the end. False when memory is short; then nothing may be sent. */
+bool records_append(struct tx_records *records, uint32_t start, uint32_t end, uint64_t now_us);
+/* Forget everything before `una`. */
+struct tx_acked records_ack(struct tx_records *records, uint32_t una);
+/* Mark [left, right) as held by the peer, splitting ranges at its edges. Returns how many bytes are
+ * newly marked. */
+uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right);
+/* Forget all SACKs: the peer may have reneged, RFC 2018 section 8. */
+void records_forget_sacks(struct tx_records *records);
+/* Everything that is not sacked is lost. */
+void records_all_lost(struct tx_records *records);
+/* Mark the part of record `i` up to at most `bytes` as lost. */
+void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes);
+/* The first lost range, at most `max_bytes` of it (the rest is split off); NULL: none. */
+struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes);
+/* It was sent again. */
+void records_resent(struct tx_records *records, struct tx_record *record, uint64_t now_us);
+struct tx_record *records_at(const struct tx_records *records, unsigned i);
+void records_free(struct tx_records *records);
+
+#endif

@@ -1,0 +1,30 @@
+/* Loss recovery: what is lost (detect), how much may be sent (here), and what congestion control is
+ * told. RFC 5681, RFC 6582 (NewReno), RFC 6675 (SACK), RFC 3042 (limited transmit). */
+#ifndef TUNTCP_TCP_RECOVERY_H
+#define TUNTCP_TCP_RECOVERY_H
+
+#include "../tcb.h"
+
+/* What one acknowledgment said. */
+struct ack_news {
+    uint32_t flight_before; /* bytes outstanding before it */
+    uint32_t acked_bytes;   /* SND.UNA moved by so much */
+    uint32_t sacked_bytes;  /* newly selectively acknowledged */
+    bool is_duplicate;      /* RFC 5681 section 2 */
+};
+
+/* The handshake is done: initial window, RTO after a lost SYN. */
+void recovery_start(struct tcb *tcb);
+void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
+/* The retransmission timer expired; the back-off has not been counted yet. */
+void recovery_on_timeout(struct tcb *tcb);
+/* How many bytes may leave now, as far as the network is concerned. */
+uint32_t recovery_allowance(const struct tcb *tcb);
+/* Bytes outstanding: sent and neither acknowledged, sacked nor lost (RFC 6675 calls it pipe). */
+uint32_t recovery_pipe(const struct tcb *tcb);
+
+/* Mark what the acknowledgments so far show to be lost; true if something new was marked. Reads and
+ * writes the transmission records alone. (detect.c) */
+bool detect_losses(struct tcb *tcb);
+
+#endif

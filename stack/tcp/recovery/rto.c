@@ -1,0 +1,59 @@
+/* RFC 6298, computing the retransmission timer. The clock granularity G is one microsecond, so that
+ * the term K*RTTVAR hardly ever falls below it; the lower bound rto_min_us takes its place.
+ *
+ * Departure: (2.4) wants a minimum of 1 s. We take 200 ms like Linux: with timestamps, SACK and
+ * delayed ACKs below that, a spurious time-out is rare and a real one costs five times less. */
+#include "rto.h"
+
+enum { RTO_SYN_LOST_US = 3000000 };
+
+void tcp_rto_init(struct tcp_rto *rto, const struct tcp_config *config)
+{
+    *rto = (struct tcp_rto){.rto_us = config->rto_initial_us}; /* (2.1) */
+}
+
+static uint64_t bounded(uint64_t rto_us, const struct tcp_config *config)
+{
+    if (rto_us < config->rto_min_us)
+        return config->rto_min_us;                                    /* (2.4) */
+    return rto_us > config->rto_max_us ? config->rto_max_us : rto_us; /* (2.5) */
+}
+
+void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_config *config)
+{
+    if (rtt_us == 0)
+        rtt_us = 1;          /* 0 means "no sample yet" in srtt_us */
+    if (rto->srtt_us == 0) { /* (2.2) */
+        rto->srtt_us = rtt_us;
+        rto->rttvar_us = rtt_us / 2;
+    } else { /* (2.3): beta 1/4, alpha 1/8; RTTVAR first, with the old SRTT */
+        uint64_t delta_us = rtt_us > rto->srtt_us ? rtt_us - rto->srtt_us : rto->srtt_us - rtt_us;
+        rto->rttvar_us = (3 * rto->rttvar_us + delta_us) / 4;
+        rto->srtt_us = (7 * rto->srtt_us + rtt_us) / 8;
+        if (rto->srtt_us == 0)
+            rto->srtt_us = 1;
+    }
+    rto->rto_us = bounded(rto->srtt_us + 4 * rto->rttvar_us, config);
+    rto->backoff_count = 0; /* (5.7) and Karn: a valid sample ends the back-off */
+}
+
+void tcp_rto_back_off(struct tcp_rto *rto)
+{
+    rto->backoff_count++;
+}
+
+void tcp_rto_after_lost_syn(struct tcp_rto *rto)
+{
+    rto->backoff_count = 0;
+    if (rto->srtt_us == 0 && rto->rto_us < RTO_SYN_LOST_US)
+        rto->rto_us = RTO_SYN_LOST_US;
+}
+
+uint64_t tcp_rto_current_us(const struct tcp_rto *rto, const struct tcp_config *config)
+{
+    uint64_t rto_us = rto->rto_us;
+
+    for (unsigned i = 0; i < rto->backoff_count && rto_us < config->rto_max_us; i++)
+        rto_us *= 2;
+    return rto_us > config->rto_max_us ? config->rto_max_us : rto_us;
+}

@@ -1,0 +1,26 @@
+/* The retransmission time-out, RFC 6298 (MUST-18). Only segments that were sent once give samples
+ * (Karn's algorithm): the caller sees to that. */
+#ifndef TUNTCP_TCP_RTO_H
+#define TUNTCP_TCP_RTO_H
+
+#include <stdint.h>
+
+#include "../config.h"
+
+struct tcp_rto {
+    uint64_t srtt_us; /* 0: no sample yet */
+    uint64_t rttvar_us;
+    uint64_t rto_us; /* without back-off */
+    unsigned backoff_count;
+};
+
+void tcp_rto_init(struct tcp_rto *rto, const struct tcp_config *config);
+void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_config *config);
+/* RFC 6298 (5.5): the timer has expired. */
+void tcp_rto_back_off(struct tcp_rto *rto);
+/* RFC 6298 (5.7): the SYN was retransmitted, the handshake is done without a sample. */
+void tcp_rto_after_lost_syn(struct tcp_rto *rto);
+/* What to set the timer to: the RTO doubled for each back-off, at most rto_max_us. */
+uint64_t tcp_rto_current_us(const struct tcp_rto *rto, const struct tcp_config *config);
+
+#endif

@@ -1,0 +1,122 @@
+/* A byte ring, see ring.h. Positions are kept as (head, used) and masked with size - 1, which is
+ * why the size is a power of two. Growing copies the stored bytes and everything behind them that a
+ * ring_write_at() may have placed, so holes survive it. */
+#include "ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING_FIRST_BYTES = 4096 };
+
+static uint32_t index_of(const struct ring *ring, size_t offset)
+{
+    return (uint32_t)((ring->head + offset) & (ring->size - 1));
+}
+
+/* Make room for `need` bytes in all. */
+static bool grow(struct ring *ring, size_t need)
+{
+    if (need <= ring->size)
+        return true;
+    if (need > UINT32_MAX / 2)
+        return false;
+    uint32_t size = ring->size == 0 ? RING_FIRST_BYTES : ring->size;
+    while (size < need)
+        size *= 2;
+    uint8_t *memory = malloc(size);
+    if (memory == NULL)
+        return false;
+    if (ring->size > 0) {
+        size_t front = ring->size - ring->head;
+        memcpy(memory, ring->memory + ring->head, front);
+        memcpy(memory + front, ring->memory, ring->head);
+    }
+    free(ring->memory);
+    ring->memory = memory;
+    ring->size = size;
+    ring->head = 0;
+    return true;
+}
+
+bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes)
+{
+    if (bytes.len == 0)
+        return true;
+    if (!grow(ring, offset + bytes.len))
+        return false;
+    uint32_t at = index_of(ring, offset);
+    size_t front = ring->size - at < bytes.len ? ring->size - at : bytes.len;
+    memcpy(ring->memory + at, bytes.data, front);
+    if (bytes.len > front)
+        memcpy(ring->memory, bytes.data + front, bytes.len - front);
+    return true;
+}
+
+static void rewind_if_empty(struct ring *ring)
+{
+    if (ring->used == 0)
+        ring->head = 0;
+}
+
+size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t limit)
+{
+    size_t room = limit > ring->used ? limit - ring->used : 0;
+    struct bytes accepted = {data, len < room ? len : room};
+
+    rewind_if_empty(ring);
+    if (!ring_write_at(ring, ring->used, accepted))
+        return 0;
+    ring->used += (uint32_t)accepted.len;
+    return accepted.len;
+}
+
+uint8_t *ring_reserve(struct ring *ring, size_t limit, size_t *room)
+{
+    *room = 0;
+    rewind_if_empty(ring);
+    if (ring->used >= limit)
+        return NULL;
+    if (ring->used == ring->size) {
+        size_t wanted = ring->size == 0 ? RING_FIRST_BYTES : (size_t)ring->size * 2;
+        if (!grow(ring, wanted < limit ? wanted : limit))
+            return NULL;
+    }
+    uint32_t at = index_of(ring, ring->used);
+    size_t free_bytes = ring->size - ring->used;
+    size_t contiguous = ring->size - at;
+    *room = free_bytes < contiguous ? free_bytes : contiguous;
+    if (*room > limit - ring->used)
+        *room = limit - ring->used;
+    return ring->memory + at;
+}
+
+void ring_commit(struct ring *ring, size_t len)
+{
+    ring->used += (uint32_t)len;
+}
+
+void ring_spans(const struct ring *ring, size_t offset, size_t len, struct bytes span[static 2])
+{
+    span[0] = span[1] = (struct bytes){NULL, 0};
+    if (len == 0)
+        return;
+    uint32_t at = index_of(ring, offset);
+    size_t front = ring->size - at < len ? ring->size - at : len;
+    span[0] = (struct bytes){ring->memory + at, front};
+    if (len > front)
+        span[1] = (struct bytes){ring->memory, len - front};
+}
+
+void ring_consume(struct ring *ring, size_t len)
+{
+    if (len == 0)
+        return;
+    ring->head = index_of(ring, len);
+    ring->used -= (uint32_t)len;
+}
+
+void ring_release(struct ring *ring)
+{
+    free(ring->memory);
+    *ring = (struct ring){0};
+}

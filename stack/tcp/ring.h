@@ -1,0 +1,37 @@
+/* A byte ring: the send buffer, and the receive buffer with its holes.
+ *
+ * It starts without memory and doubles as it is filled, up to the limit that its user gives each
+ * time. ring_write() into an empty ring starts again at the front, so that a fast connection keeps
+ * using the same few cache lines. ring_release() gives the memory back.
+ *
+ * A ring is either written in order (ring_write, ring_reserve) or by place (ring_write_at). */
+#ifndef TUNTCP_TCP_RING_H
+#define TUNTCP_TCP_RING_H
+
+#include "../wire/bytes.h"
+
+struct ring {
+    uint8_t *memory;
+    uint32_t size; /* a power of two, or 0 */
+    uint32_t head; /* where the first byte is */
+    uint32_t used; /* how many bytes are stored behind it, without holes */
+};
+
+/* Store up to `len` bytes behind those that are there, keeping at most `limit`. Returns how many.
+ */
+size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t limit);
+/* Memory for the next bytes, *room of them in one piece; ring_commit() says how many were filled.
+ */
+uint8_t *ring_reserve(struct ring *ring, size_t limit, size_t *room);
+void ring_commit(struct ring *ring, size_t len);
+/* Store bytes `offset` behind the first one, leaving a hole before them; `used` does not change:
+ * ring_commit() makes them part of the stream once the hole is filled. False when memory is short.
+ */
+bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes);
+/* Bytes [offset, offset+len) of those stored: one span, or two when they wrap. */
+void ring_spans(const struct ring *ring, size_t offset, size_t len, struct bytes span[static 2]);
+/* Discard the first `len` bytes. */
+void ring_consume(struct ring *ring, size_t len);
+void ring_release(struct ring *ring);
+
+#endif

@@ -1,0 +1,164 @@
+/* STATUS (RFC 9293 3.10.6) and readiness: everything that can be asked about a connection, and the
+ * names of its states, timers and errors. Nothing here changes anything. */
+#include "recovery/recovery.h"
+#include "tcb.h"
+
+/* Everything that was sent has been acknowledged, our FIN included. */
+static bool is_finished(const struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case TCPS_FIN_WAIT_2:
+    case TCPS_TIME_WAIT:
+        return true;
+    case TCPS_CLOSED:
+        return tcb->error == TCP_OK && tcb->fin_sent;
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* The peer's FIN has been taken, behind all its text. */
+static bool peer_has_closed(const struct tcb *tcb)
+{
+    return tcb->peer_fin && tcb->rcv_nxt == tcb->fin_seq + 1;
+}
+
+unsigned tcp_readiness(const struct tcb *tcb)
+{
+    unsigned readiness = 0;
+    bool may_send =
+        (tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_CLOSE_WAIT) && !tcb->fin_queued;
+
+    if (tcb->receive_ring.used > 0 || peer_has_closed(tcb) || tcb->error != TCP_OK)
+        readiness |= TCP_READABLE;
+    if (may_send && tcb->send_ring.used < tcb->config->send_buffer_bytes)
+        readiness |= TCP_WRITABLE;
+    if (tcb->accept_first != NULL)
+        readiness |= TCP_ACCEPTABLE;
+    if (tcb_is_synchronized(tcb))
+        readiness |= TCP_CONNECTED;
+    if (peer_has_closed(tcb))
+        readiness |= TCP_PEER_CLOSED;
+    if (tcb->error != TCP_OK)
+        readiness |= TCP_FAILED;
+    if (is_finished(tcb))
+        readiness |= TCP_FINISHED;
+    return readiness;
+}
+
+enum tcp_err tcp_error(const struct tcb *tcb)
+{
+    return tcb->error;
+}
+
+void tcp_status(const struct tcb *tcb, struct tcp_status *status)
+{
+    *status = (struct tcp_status){
+        .state = tcb->state,
+        .flow = tcb->flow.id,
+        .passive_open = tcb->passive_open,
+        .iss = tcb->iss,
+        .snd_una = tcb->snd_una,
+        .snd_nxt = tcb->snd_nxt,
+        .snd_wnd = tcb->snd_wnd,
+        .irs = tcb->irs,
+        .rcv_nxt = tcb->rcv_nxt,
+        .rcv_wnd = tcb->rcv_adv - tcb->rcv_nxt,
+        .cwnd_bytes = tcb->cc.cwnd,
+        .ssthresh_bytes = tcb->cc.ssthresh,
+        .in_flight_bytes = recovery_pipe(tcb),
+        .snd_mss_bytes = tcb->snd_mss,
+        .rcv_mss_bytes = tcb_announced_mss(tcb),
+        .snd_wnd_shift = tcb->snd_wnd_shift,
+        .rcv_wnd_shift = tcb->rcv_wnd_shift,
+        .timestamps = tcb->timestamps,
+        .sack = tcb->sack,
+        .window_scaling = tcb->window_scaling,
+        .srtt_us = tcb->rto.srtt_us,
+        .rttvar_us = tcb->rto.rttvar_us,
+        .rto_us = tcp_rto_current_us(&tcb->rto, tcb->config),
+        .backoff_count = tcb->rto.backoff_count,
+        .send_queued_bytes = tcb->send_ring.used,
+        .receive_queued_bytes = tcb->receive_ring.used,
+        .out_of_order_ranges = tcb->out_of_order.count,
+        .bytes_sent = tcb->bytes_sent,
+        .bytes_acked = tcb->bytes_acked,
+        .bytes_received = tcb->bytes_received,
+        .segments_sent = tcb->segments_sent,
+        .segments_received = tcb->segments_received,
+        .retransmit_count = tcb->retransmit_count,
+        .congestion_control = tcb->cc.ops == NULL ? "reno" : tcb->cc.ops->name,
+        .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
+        .error = tcb->error,
+        .soft_error = tcb->soft_error,
+    };
+    for (int t = 0; t < TIMER_COUNT; t++)
+        status->deadline_us[t] = tcb->deadline_us[t];
+}
+
+const char *tcp_state_name(enum tcp_state state)
+{
+    static const char *const names[TCPS_COUNT] = {
+        [TCPS_CLOSED] = "CLOSED",           [TCPS_LISTEN] = "LISTEN",
+        [TCPS_SYN_SENT] = "SYN-SENT",       [TCPS_SYN_RECEIVED] = "SYN-RECEIVED",
+        [TCPS_ESTABLISHED] = "ESTABLISHED", [TCPS_FIN_WAIT_1] = "FIN-WAIT-1",
+        [TCPS_FIN_WAIT_2] = "FIN-WAIT-2",   [TCPS_CLOSE_WAIT] = "CLOSE-WAIT",
+        [TCPS_CLOSING] = "CLOSING",         [TCPS_LAST_ACK] = "LAST-ACK",
+        [TCPS_TIME_WAIT] = "TIME-WAIT",
+    };
+
+    return (unsigned)state < TCPS_COUNT ? names[state] : "unknown";
+}
+
+const char *tcp_timer_name(enum tcp_timer timer)
+{
+    static const char *const names[TIMER_COUNT] = {
+        [TIMER_RETRANSMIT] = "retransmission",
+        [TIMER_PERSIST] = "persist",
+        [TIMER_DELAYED_ACK] = "delayed ACK",
+        [TIMER_TIME_WAIT] = "TIME-WAIT",
+        [TIMER_IDLE] = "idle",
+    };
+
+    return (unsigned)timer < TIMER_COUNT ? names[timer] : "unknown";
+}
+
+const char *tcp_err_name(enum tcp_err error)
+{
+    switch (error) {
+    case TCP_OK:
+        return "no error";
+    case TCP_ERR_NOT_OPEN:
+        return "connection does not exist";
+    case TCP_ERR_EXISTS:
+        return "connection already exists";
+    case TCP_ERR_RESOURCES:
+        return "insufficient resources";
+    case TCP_ERR_UNSPECIFIED:
+        return "remote socket unspecified";
+    case TCP_ERR_CLOSING:
+        return "connection closing";
+    case TCP_ERR_RESET:
+        return "connection reset";
+    case TCP_ERR_REFUSED:
+        return "connection refused";
+    case TCP_ERR_ABORTED:
+        return "connection aborted";
+    case TCP_ERR_TIMED_OUT:
+        return "connection timed out";
+    case TCP_ERR_UNREACHABLE:
+        return "destination unreachable";
+    case TCP_ERR_INVALID:
+        return "invalid argument";
+    }
+    return "unknown error";
+}

@@ -1,0 +1,193 @@
+/* The life of a connection record and the one door through which its state changes, see tcb.h. */
+#include "tcb.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "recovery/recovery.h"
+#include "seq.h"
+
+#define TO(state) (1u << TCPS_##state)
+
+/* RFC 9293 figure 5 and its notes. Every state may also go to CLOSED: reset, abort, time-out. */
+static const unsigned allowed[TCPS_COUNT] = {
+    [TCPS_CLOSED] = TO(LISTEN) | TO(SYN_SENT),
+    [TCPS_LISTEN] = TO(SYN_RECEIVED) | TO(SYN_SENT),
+    [TCPS_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED),
+    [TCPS_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(LISTEN) | TO(CLOSE_WAIT),
+    [TCPS_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT),
+    [TCPS_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT),
+    [TCPS_FIN_WAIT_2] = TO(TIME_WAIT),
+    [TCPS_CLOSE_WAIT] = TO(LAST_ACK),
+    [TCPS_CLOSING] = TO(TIME_WAIT),
+    [TCPS_LAST_ACK] = 0,
+    [TCPS_TIME_WAIT] = 0,
+};
+
+struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_state state,
+                    const struct tcp_config *config, struct shared_config *shared)
+{
+    struct tcb *tcb = calloc(1, sizeof *tcb);
+
+    if (tcb == NULL)
+        return NULL;
+    tcb->flow.id = *id;
+    tcb->flow.kind = FLOW_TCB;
+    tcb->stack = stack;
+    tcb->state = state;
+    tcb->config = config;
+    tcb->shared_config = shared;
+    if (shared != NULL)
+        shared->holder_count++;
+    tcb->output_link.tcb = tcb;
+    tcb->ready_link.tcb = tcb;
+    for (int t = 0; t < TIMER_COUNT; t++)
+        tcb->deadline_us[t] = NEVER;
+    tcb->unanswered_since_us = NEVER;
+    tcb->peer_mss = 536; /* until the peer says otherwise: MUST-15 */
+    tcb->rcv_buffer_bytes = config->receive_buffer_bytes;
+    tcp_rto_init(&tcb->rto, config);
+    tcb_update_mss(tcb);
+    tcb->rcv_mss = 536;
+    return tcb;
+}
+
+void tcb_free(struct tcb *tcb)
+{
+    if (tcb->shared_config != NULL && --tcb->shared_config->holder_count == 0)
+        free(tcb->shared_config);
+    ring_release(&tcb->send_ring);
+    ring_release(&tcb->receive_ring);
+    ranges_free(&tcb->out_of_order);
+    records_free(&tcb->in_flight);
+    free(tcb);
+}
+
+void tcb_trace(const struct tcb *tcb, struct trace_event event)
+{
+    if (tcb->stack->config.trace == NULL)
+        return;
+    event.flow = &tcb->flow.id;
+    event.tcb = tcb;
+    stack_trace(tcb->stack, &event);
+}
+
+void tcp_set_state(struct tcb *tcb, enum tcp_state next, const char *why, const char *clause)
+{
+    assert(next == TCPS_CLOSED || (allowed[tcb->state] & (1u << next)));
+    enum tcp_state from = tcb->state;
+
+    tcb->state = next;
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_STATE,
+                                        .cause = why,
+                                        .clause = clause,
+                                        .u.state = {(int)from, (int)next}});
+    tcb_notify(tcb);
+}
+
+/* Everything that a CLOSED connection no longer needs; what was received stays to be read. */
+static void stop_everything(struct tcb *tcb)
+{
+    for (int t = 0; t < TIMER_COUNT; t++)
+        tcb->deadline_us[t] = NEVER;
+    tcb->ack_now = false;
+    tcb->probe_now = false;
+    ring_release(&tcb->send_ring);
+    records_free(&tcb->in_flight);
+    ranges_free(&tcb->out_of_order);
+}
+
+void tcb_fail(struct tcb *tcb, enum tcp_err error, const char *why, const char *clause)
+{
+    if (error != TCP_OK) {
+        tcb->error = error;
+        tcb_trace(tcb, (struct trace_event){.kind = TRACE_ERROR,
+                                            .cause = why,
+                                            .clause = clause,
+                                            .u.error = {.error = (int)error}});
+    }
+    stop_everything(tcb);
+    if (tcb->state != TCPS_CLOSED)
+        tcp_set_state(tcb, TCPS_CLOSED, why, clause);
+}
+
+void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
+{
+    tcp_set_state(tcb, TCPS_ESTABLISHED, why, clause);
+    recovery_start(tcb);
+    if (tcb->fin_queued)
+        tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE was called before", "9293 3.10.4");
+    if (tcb->listener != NULL)
+        tcb_notify(tcb->listener);
+    tcb_wants_output(tcb);
+}
+
+/* Timers: a deadline in the TCB each; the wheel knows the earliest. One that moves later costs a
+ * store: the wheel fires at the old time and is set again (lazy re-arming). */
+void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us)
+{
+    struct wheel_timer *wheel_timer = &tcb->flow.timer;
+
+    tcb->deadline_us[timer] = deadline_us;
+    if (!wheel_is_set(wheel_timer) || deadline_us < wheel_timer->at_us)
+        wheel_set(&tcb->stack->tcp.wheel, wheel_timer, deadline_us);
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_ARMED,
+                                        .u.timer = {.timer = (int)timer,
+                                                    .deadline_us = deadline_us,
+                                                    .backoff_count = tcb->rto.backoff_count}});
+}
+
+void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer)
+{
+    tcb->deadline_us[timer] = NEVER;
+}
+
+void tcb_wants_output(struct tcb *tcb)
+{
+    queue_join(&tcb->stack->tcp.output, &tcb->output_link);
+}
+
+void tcb_ack_now(struct tcb *tcb, const char *cause)
+{
+    tcb->ack_now = true;
+    tcb->ack_cause = cause;
+    tcb_wants_output(tcb);
+}
+
+void tcb_notify(struct tcb *tcb)
+{
+    if (tcb->is_held && tcp_readiness(tcb) != tcb->last_readiness)
+        queue_join(&tcb->stack->tcp.ready, &tcb->ready_link);
+}
+
+uint16_t tcb_announced_mss(const struct tcb *tcb)
+{
+    uint32_t mss = tcb->stack->config.mtu_bytes - (uint32_t)IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
+
+    if (tcb->config->mss_clamp_bytes != 0 && tcb->config->mss_clamp_bytes < mss)
+        mss = tcb->config->mss_clamp_bytes;
+    return (uint16_t)mss;
+}
+
+void tcb_update_mss(struct tcb *tcb)
+{
+    enum { TIMESTAMPS_BYTES = 12, SND_MSS_MIN_BYTES = 48 };
+    uint32_t mss = tcb_announced_mss(tcb);
+
+    if (tcb->peer_mss < mss)
+        mss = tcb->peer_mss;
+    if (tcb->timestamps && mss > TIMESTAMPS_BYTES)
+        mss -= TIMESTAMPS_BYTES;
+    /* A peer that announces an MSS of 1 would make us send a header per byte. */
+    tcb->snd_mss = mss < SND_MSS_MIN_BYTES ? SND_MSS_MIN_BYTES : mss;
+}
+
+uint32_t tcb_unsent_bytes(const struct tcb *tcb)
+{
+    uint32_t first = tcb->snd_una == tcb->iss ? tcb->iss + 1 : tcb->snd_una;
+    uint32_t sent = seq_gt(tcb->snd_nxt, first) ? tcb->snd_nxt - first : 0;
+
+    if (tcb->fin_sent && sent > 0)
+        sent--;
+    return tcb->send_ring.used - sent;
+}

@@ -1,0 +1,169 @@
+/* The transmission control block, RFC 9293 3.3.1: everything about one connection, for the files
+ * inside tcp/. Applications hold a pointer to it and see tcp.h.
+ *
+ * Life: tcb_new() by OPEN or by a SYN to a listener; the application's from OPEN or tcp_accept() to
+ * tcp_close(); freed by layer_settle(), in one place after each event, when it is CLOSED and nobody
+ * holds it. */
+#ifndef TUNTCP_TCP_TCB_H
+#define TUNTCP_TCP_TCB_H
+
+#include "../instance.h"
+#include "queue.h"
+#include "ranges.h"
+#include "recovery/congestion.h"
+#include "recovery/records.h"
+#include "recovery/rto.h"
+#include "ring.h"
+#include "table.h"
+
+/* An empty buffer's memory is given back after so long. */
+enum { TCB_IDLE_US = 1000000 };
+
+/* A configuration shared by a listener and its children; freed with the last of them. */
+struct shared_config {
+    unsigned holder_count;
+    struct tcp_config config;
+};
+
+/* How much may be sent while loss is being repaired; see recovery/recovery.h. */
+struct recovery {
+    bool is_active;
+    bool is_after_timeout; /* slow start over the lost flight, RFC 5681 3.1 */
+    uint32_t recover;      /* RFC 6582: SND.NXT when recovery began */
+    uint32_t dup_ack_count;
+    uint32_t dup_acked_bytes; /* without SACK: each duplicate ACK says a segment has left */
+    bool send_one;            /* one lost segment goes out whatever the window says */
+};
+
+struct tcb {
+    struct flow flow; /* first: the table holds pointers to it */
+    struct stack *stack;
+    const struct tcp_config *config;
+    struct shared_config *shared_config; /* NULL: the stack's own */
+    enum tcp_state state;
+    enum tcp_err error;      /* what ended it */
+    enum tcp_err soft_error; /* 9293 3.9.2.2, MUST-47 */
+
+    /* Who holds it. */
+    struct tcb *listener; /* the one it came from, until accepted; NULL: none */
+    struct tcb *next;     /* in the list of listeners, or in a listener's accept queue */
+    struct tcb *accept_first, *accept_last; /* a listener's complete connections */
+    unsigned child_count;                   /* a listener's: not accepted yet */
+    bool is_held;                           /* by the application */
+    bool is_in_accept_queue;
+    bool is_retired;   /* CLOSED and out of the table; waits for tcp_close() */
+    bool passive_open; /* MUST-11 */
+    void *context;
+    unsigned last_readiness;
+    struct queue_link output_link, ready_link;
+
+    /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled. */
+    uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
+    uint8_t snd_wnd_shift;
+    bool fin_queued; /* our FIN follows the bytes in the ring */
+    bool fin_sent;
+    uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
+    uint16_t peer_mss; /* what the peer announced */
+
+    /* Receive sequence variables. */
+    uint32_t irs, rcv_nxt;
+    uint32_t rcv_adv; /* right edge announced: RCV.NXT + RCV.WND; it never moves back (SHLD-14) */
+    uint8_t rcv_wnd_shift;
+    uint32_t rcv_buffer_bytes; /* what the window is made of; grows with use */
+    uint32_t rcv_mss;          /* largest segment seen: what "full-sized" means for ACKs */
+    uint32_t rcv_up;           /* RCV.UP */
+    bool has_rcv_up;
+    bool peer_fin; /* a FIN waits at fin_seq, perhaps behind a hole */
+    uint32_t fin_seq;
+
+    /* Options negotiated. */
+    bool window_scaling, timestamps, sack;
+    uint32_t ts_offset;     /* added to the clock for TSval */
+    uint32_t ts_recent;     /* TS.Recent, RFC 7323 4.3 */
+    uint32_t last_ack_sent; /* Last.ACK.sent */
+
+    struct ring send_ring; /* from SND.UNA (or ISS+1) on: in flight, then waiting */
+    struct ring receive_ring;
+    struct ranges out_of_order;
+    struct tx_records in_flight;
+    struct tcp_rto rto;
+    struct congestion cc;
+    struct recovery recovery;
+
+    /* What output has been asked for. */
+    bool ack_now;
+    bool probe_now; /* send despite a window that is closed or too small */
+    const char *ack_cause;
+    const char *resend_cause; /* why lost ranges are sent again */
+    uint32_t unacked_bytes;   /* received since the last ACK went out */
+
+    uint64_t deadline_us[TIMER_COUNT];
+    uint64_t unanswered_since_us; /* the first transmission that waits for an answer; NEVER: none */
+    unsigned probe_count;         /* zero-window probes in a row */
+    bool trouble_reported;        /* R1 passed, SHLD-9 */
+
+    /* Receive buffer autotuning: bytes read by the application in this round trip. */
+    uint64_t autotune_start_us;
+    uint64_t autotune_bytes;
+
+    uint64_t bytes_sent, bytes_acked, bytes_received;
+    uint64_t segments_sent, segments_received, retransmit_count;
+};
+
+/* A TCB in `state`, in no table or queue yet; NULL when memory or connections_max is exhausted. */
+struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_state state,
+                    const struct tcp_config *config, struct shared_config *shared);
+void tcb_free(struct tcb *tcb);
+
+/* The only writer of tcb->state: checks the move against RFC 9293 figure 5 and traces it. */
+void tcp_set_state(struct tcb *tcb, enum tcp_state next, const char *why, const char *clause);
+/* The connection ended: CLOSED, with `error` for the application. */
+void tcb_fail(struct tcb *tcb, enum tcp_err error, const char *why, const char *clause);
+/* SYN-RECEIVED or SYN-SENT has become ESTABLISHED (or, with a FIN queued, FIN-WAIT-1). */
+void tcb_establish(struct tcb *tcb, const char *why, const char *clause);
+
+void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us);
+void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer);
+/* Ask to be pulled for output. */
+void tcb_wants_output(struct tcb *tcb);
+/* Send an ACK at the next opportunity, for this reason. */
+void tcb_ack_now(struct tcb *tcb, const char *cause);
+/* Let stack_next_ready() yield this connection if its readiness has changed. */
+void tcb_notify(struct tcb *tcb);
+
+/* Emit an event of this connection; `event` needs kind, cause, clause and its part of the union. */
+void tcb_trace(const struct tcb *tcb, struct trace_event event);
+
+/* Has our SYN been sent; has it been acknowledged? */
+static inline bool tcb_is_synchronized(const struct tcb *tcb)
+{
+    return tcb->state >= TCPS_ESTABLISHED;
+}
+
+/* The peer may still send text: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2. */
+static inline bool tcb_may_receive(const struct tcb *tcb)
+{
+    return tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_FIN_WAIT_1 ||
+           tcb->state == TCPS_FIN_WAIT_2;
+}
+
+/* Our FIN has been acknowledged. */
+static inline bool tcb_fin_is_acked(const struct tcb *tcb)
+{
+    return tcb->fin_sent && tcb->snd_una == tcb->snd_nxt;
+}
+
+/* RFC 7323: TSval, a millisecond clock with an offset of the connection's own. */
+static inline uint32_t tcb_tsval(const struct tcb *tcb)
+{
+    return (uint32_t)(tcb->stack->now_us / 1000) + tcb->ts_offset;
+}
+
+/* The MSS option that we send: what the interface can receive (MUST-67), or the clamp. */
+uint16_t tcb_announced_mss(const struct tcb *tcb);
+/* After the options are known or the MTU changed: the payload of a full segment (MUST-16). */
+void tcb_update_mss(struct tcb *tcb);
+/* Bytes of the send ring that have not been sent yet. */
+uint32_t tcb_unsent_bytes(const struct tcb *tcb);
+
+#endif

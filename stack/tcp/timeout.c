@@ -1,0 +1,127 @@
+/* The timeouts, RFC 9293 3.10.8: one function per timer. A timer is a deadline in the TCB and fires
+ * once; its handler arms it again if it wants to. What a handler wants to send it asks for: output
+ * is pulled. */
+#include "timeout.h"
+
+#include "layer.h"
+#include "output.h"
+#include "recovery/recovery.h"
+
+static void on_retransmit(struct tcb *tcb);
+static void on_persist(struct tcb *tcb);
+static void on_delayed_ack(struct tcb *tcb);
+static void on_time_wait(struct tcb *tcb);
+static void on_idle(struct tcb *tcb);
+
+static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
+    [TIMER_RETRANSMIT] = on_retransmit,
+    [TIMER_PERSIST] = on_persist,
+    [TIMER_DELAYED_ACK] = on_delayed_ack,
+    [TIMER_TIME_WAIT] = on_time_wait,
+    [TIMER_IDLE] = on_idle,
+};
+
+static void trace_fired(const struct tcb *tcb, int timer)
+{
+    unsigned count = timer == TIMER_PERSIST ? tcb->probe_count : tcb->rto.backoff_count;
+
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_FIRED,
+                                        .u.timer = {.timer = timer,
+                                                    .deadline_us = tcb->stack->now_us,
+                                                    .backoff_count = count}});
+}
+
+void tcp_on_time(struct tcb *tcb)
+{
+    uint64_t next_us = NEVER;
+
+    for (int t = 0; t < TIMER_COUNT; t++) {
+        if (tcb->deadline_us[t] > tcb->stack->now_us)
+            continue;
+        tcb->deadline_us[t] = NEVER;
+        trace_fired(tcb, t);
+        on_expiry[t](tcb);
+    }
+    for (int t = 0; t < TIMER_COUNT; t++)
+        if (tcb->deadline_us[t] < next_us)
+            next_us = tcb->deadline_us[t];
+    if (next_us != NEVER)
+        wheel_set(&tcb->stack->tcp.wheel, &tcb->flow.timer, next_us);
+}
+
+/* R1 and R2, 9293 3.8.3: true when the connection has been given up (MUST-20, SHLD-11). */
+static bool gave_up(struct tcb *tcb, unsigned attempts)
+{
+    bool in_handshake = !tcb_is_synchronized(tcb);
+    uint64_t r2_us = in_handshake ? tcb->config->syn_r2_us : tcb->config->r2_us; /* MUST-23 */
+
+    if (tcb->unanswered_since_us != NEVER &&
+        tcb->stack->now_us - tcb->unanswered_since_us >= r2_us) {
+        if (!in_handshake)
+            tcp_send_reset(tcb, "gives up: no answer for too long (R2)");
+        tcb_fail(tcb,
+                 tcb->soft_error != TCP_OK && in_handshake ? tcb->soft_error : TCP_ERR_TIMED_OUT,
+                 "no answer for too long (R2)", "9293 3.8.3");
+        return true;
+    }
+    if (attempts >= tcb->config->r1_count && !tcb->trouble_reported) { /* SHLD-9, SHLD-10 */
+        tcb->trouble_reported = true;
+        tcb_trace(tcb,
+                  (struct trace_event){.kind = TRACE_ERROR,
+                                       .cause = "many retransmissions without an answer (R1)",
+                                       .clause = "9293 3.8.3",
+                                       .u.error = {.error = (int)TCP_ERR_TIMED_OUT, .soft = true}});
+    }
+    return false;
+}
+
+/* RFC 6298 (5.4) to (5.6). */
+static void on_retransmit(struct tcb *tcb)
+{
+    if (tcb->in_flight.count == 0 || gave_up(tcb, tcb->rto.backoff_count + 1))
+        return;
+    recovery_on_timeout(tcb);
+    tcp_rto_back_off(&tcb->rto); /* (5.5) */
+    tcb_timer_set(tcb, TIMER_RETRANSMIT,
+                  tcb->stack->now_us + tcp_rto_current_us(&tcb->rto, tcb->config)); /* (5.6) */
+    tcb_wants_output(tcb);
+}
+
+/* 9293 3.8.6.1: the window has been closed for one RTO, or the last probe was not answered with a
+ * larger one. */
+static void on_persist(struct tcb *tcb)
+{
+    if (gave_up(tcb, tcb->probe_count + 1))
+        return;
+    tcb->probe_count++;
+    if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
+        records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
+        tcb->recovery.send_one = true;
+        tcb->resend_cause = "zero-window probe, again";
+    } else {
+        tcb->probe_now = true;
+    }
+    tcb_wants_output(tcb);
+}
+
+static void on_delayed_ack(struct tcb *tcb)
+{
+    tcb_ack_now(tcb, "delayed ACK: the timer expired");
+}
+
+/* TIME-WAIT TIMEOUT; and a FIN-WAIT-2 that nobody holds has waited long enough. */
+static void on_time_wait(struct tcb *tcb)
+{
+    if (tcb->state == TCPS_TIME_WAIT)
+        tcb_fail(tcb, TCP_OK, "2 MSL have passed", "9293 3.10.8");
+    else if (tcb->state == TCPS_FIN_WAIT_2)
+        tcb_fail(tcb, TCP_OK, "the peer's FIN does not come", NULL);
+}
+
+static void on_idle(struct tcb *tcb)
+{
+    if (tcb->send_ring.used == 0)
+        ring_release(&tcb->send_ring);
+    if (tcb->receive_ring.used == 0 && tcb->out_of_order.count == 0)
+        ring_release(&tcb->receive_ring);
+}

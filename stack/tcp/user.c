@@ -1,0 +1,380 @@
+/* The user calls, RFC 9293 3.9.1 and 3.10.1 to 3.10.5: one function per call, each a list of what
+ * it does in which state. See tcp.h for what they promise. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "layer.h"
+#include "output.h"
+#include "seq.h"
+#include "tcb.h"
+
+/* ---- OPEN, 3.10.1 */
+
+static void *refuse_open(enum tcp_err *error, enum tcp_err why)
+{
+    if (error != NULL)
+        *error = why;
+    return NULL;
+}
+
+/* The smallest scale that can announce the largest buffer, RFC 7323 2.3. */
+static uint8_t window_shift_for(uint32_t buffer_bytes)
+{
+    enum { WINDOW_SHIFT_MAX = 14 };
+    uint8_t shift = 0;
+
+    while (shift < WINDOW_SHIFT_MAX && ((uint32_t)UINT16_MAX << shift) < buffer_bytes)
+        shift++;
+    return shift;
+}
+
+/* A TCB with the stack's configuration, or with a copy of `config` that it shares with its
+ * children. */
+static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum tcp_state state,
+                           const struct tcp_config *config)
+{
+    struct shared_config *shared = NULL;
+
+    if (stack->tcp.connection_count >= stack->config.connections_max)
+        return NULL;
+    if (config != NULL) {
+        shared = calloc(1, sizeof *shared);
+        if (shared == NULL)
+            return NULL;
+        shared->config = *config;
+        config = &shared->config;
+    } else {
+        config = &stack->config.tcp;
+    }
+    struct tcb *tcb = tcb_new(stack, id, state, config, shared);
+    if (tcb == NULL) {
+        free(shared);
+        return NULL;
+    }
+    tcb->is_held = true;
+    return tcb;
+}
+
+static void choose_numbers(struct tcb *tcb)
+{
+    tcb->iss = isn_choose(tcb->stack, &tcb->flow.id);
+    tcb->snd_una = tcb->snd_nxt = tcb->iss;
+    tcb->ts_offset = isn_timestamp_offset(tcb->stack, &tcb->flow.id);
+    if (tcb->config->window_scaling)
+        tcb->rcv_wnd_shift = window_shift_for(tcb->config->receive_buffer_max_bytes);
+}
+
+struct tcb *tcp_open_active(struct stack *stack, const struct ip_addr *local, uint16_t local_port,
+                            const struct ip_addr *remote, uint16_t remote_port,
+                            const struct tcp_config *config, enum tcp_err *error)
+{
+    if (remote_port == 0 || !ip_addr_is_valid_source(remote)) /* MUST-46 */
+        return refuse_open(error, TCP_ERR_UNSPECIFIED);
+    if (local != NULL && !ip_is_ours(stack, local))
+        return refuse_open(error, TCP_ERR_INVALID);
+    struct flow_id id = {.local = local != NULL ? *local : stack->config.address[0], /* MUST-44 */
+                         .remote = *remote,
+                         .local_port = local_port,
+                         .remote_port = remote_port};
+    if (local_port == 0)
+        id.local_port = isn_ephemeral_port(stack, id);
+    if (id.local_port == 0 || table_find(&stack->tcp.table, &id) != NULL)
+        return refuse_open(error, TCP_ERR_EXISTS);
+    struct tcb *tcb = new_tcb(stack, &id, TCPS_CLOSED, config);
+    if (tcb == NULL)
+        return refuse_open(error, TCP_ERR_RESOURCES);
+    choose_numbers(tcb);
+    layer_adopt(tcb);
+    tcp_set_state(tcb, TCPS_SYN_SENT, "active OPEN", "9293 3.10.1");
+    tcb_wants_output(tcb);
+    return tcb;
+}
+
+/* A listener's port: one that no other listener has on the same address. */
+static uint16_t listening_port(struct stack *stack, const struct ip_addr *local)
+{
+    for (unsigned i = 0; i < EPHEMERAL_PORT_COUNT; i++) {
+        uint16_t port =
+            (uint16_t)(EPHEMERAL_PORT_FIRST + stack_random(stack) % EPHEMERAL_PORT_COUNT);
+        if (layer_find_listener(stack, local, port) == NULL)
+            return port;
+    }
+    return 0;
+}
+
+struct tcb *tcp_open_passive(struct stack *stack, const struct ip_addr *local, uint16_t local_port,
+                             const struct tcp_config *config, enum tcp_err *error)
+{
+    if (local != NULL && !ip_is_ours(stack, local))
+        return refuse_open(error, TCP_ERR_INVALID);
+    struct flow_id id = {.local_port = local_port};
+    if (local != NULL)
+        id.local = *local; /* MUST-43 */
+    if (local_port == 0)
+        id.local_port = listening_port(stack, &id.local);
+    for (struct tcb *other = stack->tcp.listeners; other != NULL; other = other->next)
+        if (other->flow.id.local_port == id.local_port &&
+            ip_addr_equal(&other->flow.id.local, &id.local))
+            return refuse_open(error, TCP_ERR_EXISTS);
+    struct tcb *tcb = new_tcb(stack, &id, TCPS_CLOSED, config);
+    if (tcb == NULL)
+        return refuse_open(error, TCP_ERR_RESOURCES);
+    tcb->passive_open = true;
+    layer_adopt(tcb);
+    tcp_set_state(tcb, TCPS_LISTEN, "passive OPEN", "9293 3.10.1");
+    tcb->next = stack->tcp.listeners;
+    stack->tcp.listeners = tcb;
+    return tcb;
+}
+
+struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
+{
+    struct stack *stack = listener->stack;
+
+    if (stack->tcp.connection_count >= stack->config.connections_max)
+        return NULL;
+    struct tcb *tcb = tcb_new(stack, id, TCPS_LISTEN, listener->config, listener->shared_config);
+    if (tcb == NULL)
+        return NULL;
+    tcb->passive_open = true;
+    tcb->listener = listener;
+    listener->child_count++;
+    choose_numbers(tcb);
+    layer_adopt(tcb);
+    return tcb;
+}
+
+struct tcb *tcp_accept(struct tcb *listener)
+{
+    struct tcb *tcb = listener->accept_first;
+
+    if (tcb == NULL)
+        return NULL;
+    listener->accept_first = tcb->next;
+    if (tcb->next == NULL)
+        listener->accept_last = NULL;
+    tcb->next = NULL;
+    tcb->is_in_accept_queue = false;
+    tcb->listener = NULL;
+    listener->child_count--;
+    listener->last_readiness = 0;
+    tcb_notify(listener); /* there may be more */
+    tcb->is_held = true;
+    tcb_notify(tcb);
+    return tcb;
+}
+
+/* ---- SEND, 3.10.2 */
+
+static enum tcp_err may_send(const struct tcb *tcb)
+{
+    if (tcb->error != TCP_OK)
+        return tcb->error;
+    switch (tcb->state) {
+    case TCPS_SYN_SENT: /* queued until ESTABLISHED */
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
+        return tcb->fin_queued ? TCP_ERR_CLOSING : TCP_OK;
+    case TCPS_FIN_WAIT_1:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_TIME_WAIT:
+        return TCP_ERR_CLOSING;
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_COUNT:
+        break;
+    }
+    return TCP_ERR_NOT_OPEN;
+}
+
+ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len)
+{
+    enum tcp_err error = may_send(tcb);
+
+    if (error != TCP_OK)
+        return error;
+    size_t accepted = ring_write(&tcb->send_ring, data, len, tcb->config->send_buffer_bytes);
+    tcb->last_readiness = tcp_readiness(tcb);
+    if (accepted > 0)
+        tcb_wants_output(tcb);
+    return (ptrdiff_t)accepted;
+}
+
+uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room)
+{
+    *room = 0;
+    if (may_send(tcb) != TCP_OK)
+        return NULL;
+    return ring_reserve(&tcb->send_ring, tcb->config->send_buffer_bytes, room);
+}
+
+ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
+{
+    enum tcp_err error = may_send(tcb);
+
+    if (error != TCP_OK)
+        return error;
+    ring_commit(&tcb->send_ring, len);
+    tcb->last_readiness = tcp_readiness(tcb);
+    if (len > 0)
+        tcb_wants_output(tcb);
+    return (ptrdiff_t)len;
+}
+
+/* ---- RECEIVE, 3.10.3 */
+
+/* Dynamic right-sizing: an application that reads more than half of the window in a round trip is
+ * held up by it, so the window doubles. */
+static void autotune(struct tcb *tcb, size_t len)
+{
+    uint64_t now_us = tcb->stack->now_us;
+
+    tcb->autotune_bytes += len;
+    if (tcb->rto.srtt_us == 0 || now_us - tcb->autotune_start_us < tcb->rto.srtt_us)
+        return;
+    bool is_short = tcb->autotune_bytes > tcb->rcv_buffer_bytes / 2;
+    bool may_grow =
+        tcb->window_scaling && tcb->rcv_buffer_bytes <= tcb->config->receive_buffer_max_bytes / 2;
+    if (is_short && may_grow && tcb->autotune_start_us != 0)
+        tcb->rcv_buffer_bytes *= 2;
+    tcb->autotune_start_us = now_us;
+    tcb->autotune_bytes = 0;
+}
+
+struct bytes tcp_receive_peek(struct tcb *tcb)
+{
+    struct bytes span[2];
+
+    ring_spans(&tcb->receive_ring, 0, tcb->receive_ring.used, span);
+    return span[0];
+}
+
+void tcp_receive_consume(struct tcb *tcb, size_t len)
+{
+    if (len > tcb->receive_ring.used)
+        len = tcb->receive_ring.used;
+    ring_consume(&tcb->receive_ring, len);
+    tcb->last_readiness = tcp_readiness(tcb);
+    if (tcb->state == TCPS_CLOSED)
+        return;
+    autotune(tcb, len);
+    if (tcp_window_update_is_due(tcb))
+        tcb_ack_now(tcb, "window update: the application has read");
+    if (tcb->receive_ring.used == 0)
+        tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
+}
+
+/* What RECEIVE says when nothing is left to read. */
+static ptrdiff_t at_end(const struct tcb *tcb)
+{
+    if (tcb->error != TCP_OK)
+        return tcb->error;
+    if (tcb->state == TCPS_LISTEN || (tcb->state == TCPS_CLOSED && !tcb->peer_fin))
+        return TCP_ERR_NOT_OPEN;
+    return 0;
+}
+
+ptrdiff_t tcp_receive(struct tcb *tcb, uint8_t *data, size_t len)
+{
+    struct bytes span[2];
+
+    if (tcb->receive_ring.used == 0)
+        return at_end(tcb);
+    if (len > tcb->receive_ring.used)
+        len = tcb->receive_ring.used;
+    ring_spans(&tcb->receive_ring, 0, len, span);
+    if (span[0].len > 0)
+        memcpy(data, span[0].data, span[0].len);
+    if (span[1].len > 0)
+        memcpy(data + span[0].len, span[1].data, span[1].len);
+    tcp_receive_consume(tcb, len);
+    return (ptrdiff_t)len;
+}
+
+/* ---- CLOSE, 3.10.4 */
+
+int tcp_shutdown(struct tcb *tcb)
+{
+    enum tcp_err error = may_send(tcb);
+
+    if (error != TCP_OK)
+        return error;
+    tcb->fin_queued = true;
+    if (tcb->state == TCPS_ESTABLISHED) /* SYN-SENT, SYN-RECEIVED: queued until ESTABLISHED */
+        tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE call", "9293 3.10.4");
+    tcb_wants_output(tcb);
+    return TCP_OK;
+}
+
+static void close_listener(struct tcb *listener)
+{
+    struct tcb **link = &listener->stack->tcp.listeners;
+
+    while (*link != listener)
+        link = &(*link)->next;
+    *link = listener->next;
+    listener->next = NULL;
+    layer_abort_children(listener);
+}
+
+/* The application lets go; nobody can be told any more. */
+static void release(struct tcb *tcb)
+{
+    tcb->is_held = false;
+    tcb->context = NULL;
+    queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
+}
+
+void tcp_close(struct tcb *tcb)
+{
+    if (tcb == NULL)
+        return;
+    release(tcb);
+    if (tcb->state == TCPS_LISTEN)
+        close_listener(tcb);
+    if (tcb->state == TCPS_LISTEN || tcb->state == TCPS_SYN_SENT) {
+        tcb_fail(tcb, TCP_OK, "CLOSE call", "9293 3.10.4");
+    } else if (tcb->receive_ring.used > 0 && tcb->state != TCPS_CLOSED &&
+               tcb->state != TCPS_TIME_WAIT) {
+        tcp_send_reset(tcb, "CLOSE with data unread (SHLD-3)");
+        tcb_fail(tcb, TCP_OK, "CLOSE with data unread", "9293 3.6.1");
+    } else {
+        ranges_free(&tcb->out_of_order); /* nobody reads: new text is answered by RST */
+        ring_release(&tcb->receive_ring);
+        (void)tcp_shutdown(tcb);
+    }
+    if (tcb->state == TCPS_FIN_WAIT_2)
+        tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + tcb->config->fin_wait_2_us);
+    layer_settle(tcb);
+}
+
+/* ---- ABORT, 3.10.5 */
+
+void tcp_abort(struct tcb *tcb)
+{
+    if (tcb == NULL)
+        return;
+    release(tcb);
+    if (tcb->state == TCPS_LISTEN)
+        close_listener(tcb);
+    if (tcb->state >= TCPS_SYN_RECEIVED && tcb->state <= TCPS_CLOSE_WAIT)
+        tcp_send_reset(tcb, "ABORT call (9293 3.10.5)");
+    if (tcb->state != TCPS_CLOSED)
+        tcb_fail(tcb, TCP_ERR_ABORTED, "ABORT call", "9293 3.10.5");
+    layer_settle(tcb);
+}
+
+/* ---- what the application keeps with it */
+
+void tcp_set_context(struct tcb *tcb, void *context)
+{
+    tcb->context = context;
+}
+
+void *tcp_context(const struct tcb *tcb)
+{
+    return tcb->context;
+}

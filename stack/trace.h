@@ -1,0 +1,103 @@
+/* What the stack tells about itself: one stream of events, from which rows on the terminal, packet
+ * comments in a capture, reports and the expectations of tests are all made. The stack formats
+ * nothing. Without a sink an event costs one predictable branch. */
+#ifndef TUNTCP_TRACE_H
+#define TUNTCP_TRACE_H
+
+#include "packet.h"
+#include "wire/drop.h"
+#include "wire/ip_addr.h"
+
+struct tcb;
+
+enum trace_kind {
+    TRACE_PACKET_IN,   /* `packet_in`; comes before everything that the packet causes */
+    TRACE_PACKET_OUT,  /* `packet_out`; cause: why it is sent */
+    TRACE_DROP,        /* `drop`: the packet of this call, or a datagram, was discarded */
+    TRACE_STATE,       /* `state`: a connection moves from one state to another */
+    TRACE_TIMER_ARMED, /* `timer` */
+    TRACE_TIMER_FIRED, /* `timer` */
+    TRACE_RTT,         /* `rtt`: a round trip was measured */
+    TRACE_CWND,        /* `cwnd`: the congestion window or ssthresh changed */
+    TRACE_RECOVERY,    /* `recovery`: loss recovery entered, left or undone */
+    TRACE_LOST,        /* `range`: these bytes are held to be lost */
+    TRACE_RETRANSMIT,  /* `range`: these bytes are sent again, with the packet that follows */
+    TRACE_WINDOW,      /* `window`: the peer's window closed or opened, or our own */
+    TRACE_ERROR,       /* `error`: a connection failed, or a soft error was noted */
+    TRACE_DNS,         /* `dns`: the resolver asks, hears, or gives up */
+};
+
+/* What the stack was doing when the event came about. Events of ORIGIN_PACKET_IN belong to the
+ * TRACE_PACKET_IN before them; the others explain the next TRACE_PACKET_OUT, if one follows. */
+enum trace_origin { ORIGIN_PACKET_IN, ORIGIN_USER, ORIGIN_TIMER, ORIGIN_OUTPUT };
+
+enum trace_recovery { RECOVERY_ENTERED, RECOVERY_LEFT, RECOVERY_UNDONE };
+
+/* Who a connection or datagram is between; ports are 0 where there are none. */
+struct flow_id {
+    struct ip_addr local;
+    struct ip_addr remote;
+    uint16_t local_port;
+    uint16_t remote_port;
+};
+
+struct trace_event {
+    enum trace_kind kind;
+    enum trace_origin origin;
+    uint64_t time_us;
+    const struct flow_id *flow; /* NULL: belongs to no connection */
+    const struct tcb *tcb;      /* for tcp_status(); NULL: none */
+    const char *cause;          /* one short sentence without a full stop; NULL: goes without */
+    const char *clause;         /* such as "9293 3.10.7.4 fifth"; NULL: none decided */
+    union {
+        const struct packet_in *packet_in;
+        const struct packet_out *packet_out;
+        enum drop drop;
+        struct {
+            int from; /* enum tcp_state */
+            int to;
+        } state;
+        struct {
+            int timer; /* enum tcp_timer, see tcp_timer_name() */
+            uint64_t deadline_us;
+            unsigned backoff_count; /* how often it has fired in a row without an answer */
+        } timer;
+        struct {
+            uint64_t sample_us;
+            uint64_t srtt_us;
+            uint64_t rttvar_us;
+            uint64_t rto_us;
+        } rtt;
+        struct {
+            uint32_t cwnd_bytes;
+            uint32_t ssthresh_bytes;
+        } cwnd;
+        struct {
+            enum trace_recovery what;
+            uint32_t recover; /* relative: up to which byte */
+        } recovery;
+        struct {
+            uint32_t start; /* relative sequence numbers, as in a trace: SYN is 0 */
+            uint32_t end;
+            unsigned transmission_count; /* with this one */
+        } range;
+        struct {
+            bool ours;
+            bool closed;
+            uint32_t wnd_bytes;
+        } window;
+        struct {
+            int error; /* enum tcp_err */
+            bool soft;
+        } error;
+        struct {
+            const char *name; /* what is asked for */
+            struct ip_addr server;
+            unsigned try_count;
+        } dns;
+    } u;
+};
+
+typedef void trace_sink(void *context, const struct trace_event *event);
+
+#endif
