@@ -120,6 +120,31 @@ $(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/libtuntcp.a
 bench: $(bench_programs)
 	$(call run,$^)
 
+# ---- fuzzers: every file in tests/fuzz is a libFuzzer entry; its seeds are in tests/fuzz/corpus/NAME
+
+FUZZ_CC ?= clang
+fuzz_names := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+fuzz_flags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -std=c11 -D_GNU_SOURCE $(warnings) $(fuzz_flags) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(addprefix build/fuzz/,$(fuzz_names)): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
+                                        $(patsubst %.c,build/fuzz/obj/%.o,$(stack_sources))
+	$(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^
+
+fuzz: $(addprefix build/fuzz/,$(fuzz_names))
+	@for name in $(fuzz_names); do \
+	    mkdir -p build/fuzz/grown/$$name; \
+	    echo "fuzz $$name: $(FUZZ_SECONDS) s ..."; \
+	    build/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	        -artifact_prefix=build/fuzz/$$name- build/fuzz/grown/$$name tests/fuzz/corpus/$$name \
+	        >build/fuzz/$$name.log 2>&1 || \
+	        { tail -n 60 build/fuzz/$$name.log; echo "fuzz $$name: failed"; exit 1; }; \
+	    echo "fuzz $$name: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' build/fuzz/$$name.log), no fault"; \
+	done
+
 # ---- form
 
 c_files = $(shell find stack tun apps tests -name '*.[ch]' | sort)
