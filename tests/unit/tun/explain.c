@@ -1,0 +1,133 @@
+/* Events as sentences. A tcb is not needed for most of them; those about loss add its status. */
+#include "../unit.h"
+
+#include <string.h>
+
+#include "../../../stack/tcp/tcp.h"
+#include "../../../tun/explain.h"
+
+static char text[EXPLAIN_BYTES];
+
+static const char *said(struct trace_event event)
+{
+    return explain_event(&event, text, sizeof text);
+}
+
+START_TEST(state_change_names_both_states_cause_and_clause)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_STATE,
+                                               .cause = "CLOSE call",
+                                               .clause = "9293 3.10.4",
+                                               .u.state = {TCPS_ESTABLISHED, TCPS_FIN_WAIT_1}}),
+                     "ESTABLISHED -> FIN-WAIT-1: CLOSE call (9293 3.10.4)");
+}
+END_TEST
+
+START_TEST(packet_in_says_nothing)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_PACKET_IN, .cause = "x"}), "");
+}
+END_TEST
+
+START_TEST(packet_out_says_its_cause_alone)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_PACKET_OUT, .cause = "active OPEN"}),
+                     "active OPEN");
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_PACKET_OUT}), "");
+}
+END_TEST
+
+START_TEST(drop_names_its_reason)
+{
+    struct trace_event event = {.kind = TRACE_DROP, .u.drop = DROP_TCP_CHECKSUM};
+
+    said(event);
+    ck_assert_ptr_nonnull(strstr(text, "dropped, "));
+    ck_assert_ptr_nonnull(strstr(text, drop_name(DROP_TCP_CHECKSUM)));
+}
+END_TEST
+
+START_TEST(retransmission_counts_from_the_first_repetition)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_RETRANSMIT,
+                                               .cause = "RTO",
+                                               .u.range = {1, 1449, 3}}),
+                     "retransmission 2 of bytes 1 to 1448: RTO");
+}
+END_TEST
+
+START_TEST(window_tells_whose_it_is)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_WINDOW, .u.window = {.closed = true}}),
+                     "the peer's window closed");
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_WINDOW,
+                                               .u.window = {.ours = true, .wnd_bytes = 4096}}),
+                     "our receive window opened to 4096 bytes");
+}
+END_TEST
+
+START_TEST(times_have_fitting_units)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_RTT,
+                                               .u.rtt = {103, 36100, 18000, 1000000}}),
+                     "RTT sample 103 us: srtt=36.1ms rttvar=18ms rto=1.00s");
+}
+END_TEST
+
+START_TEST(timer_says_in_what_time_it_fires)
+{
+    struct trace_event event = {.kind = TRACE_TIMER_ARMED,
+                                .time_us = 1000,
+                                .u.timer = {.timer = TIMER_RETRANSMIT, .deadline_us = 201000}};
+
+    ck_assert_ptr_nonnull(strstr(said(event), "timer armed: fires in 200 ms"));
+    event.u.timer.deadline_us = 0; /* in the past: at once */
+    ck_assert_ptr_nonnull(strstr(said(event), "fires in 0 us"));
+}
+END_TEST
+
+START_TEST(levels_put_changes_before_details)
+{
+    struct trace_event event = {.kind = TRACE_PACKET_OUT};
+
+    ck_assert_int_eq(explain_level(&event), 0);
+    event.kind = TRACE_STATE;
+    ck_assert_int_eq(explain_level(&event), 1);
+    event.kind = TRACE_RTT;
+    ck_assert_int_eq(explain_level(&event), 2);
+    event.kind = TRACE_TIMER_FIRED;
+    event.u.timer.timer = TIMER_RETRANSMIT;
+    ck_assert_int_eq(explain_level(&event), 1);
+    event.u.timer.timer = TIMER_DELAYED_ACK;
+    ck_assert_int_eq(explain_level(&event), 2);
+}
+END_TEST
+
+START_TEST(sentence_is_cut_to_the_room_it_has)
+{
+    struct trace_event event = {.kind = TRACE_PACKET_OUT, .cause = "a long sentence"};
+    char room[7] = "xxxxxx";
+
+    ck_assert_str_eq(explain_event(&event, room, sizeof room), "a long");
+    ck_assert_str_eq(explain_event(&event, room, 1), "");
+}
+END_TEST
+
+static void tests(TCase *tc)
+{
+    tcase_add_test(tc, state_change_names_both_states_cause_and_clause);
+    tcase_add_test(tc, packet_in_says_nothing);
+    tcase_add_test(tc, packet_out_says_its_cause_alone);
+    tcase_add_test(tc, drop_names_its_reason);
+    tcase_add_test(tc, retransmission_counts_from_the_first_repetition);
+    tcase_add_test(tc, window_tells_whose_it_is);
+    tcase_add_test(tc, times_have_fitting_units);
+    tcase_add_test(tc, timer_says_in_what_time_it_fires);
+    tcase_add_test(tc, levels_put_changes_before_details);
+    tcase_add_test(tc, sentence_is_cut_to_the_room_it_has);
+}
+
+int main(void)
+{
+    return unit_main("explain", tests);
+}
