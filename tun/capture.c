@@ -72,6 +72,7 @@ struct capture {
     struct packet_out out;
     uint8_t memory[SEGMENT_MAX_BYTES];
     struct comments about_held, about_next;
+    bool next_says_cause; /* about_next holds a retransmission, which tells the packet's cause */
 
     struct ip_addr last_address; /* of the name that was written last */
     char last_name[NAME_MAX_BYTES];
@@ -265,9 +266,9 @@ static void hold_out(struct capture *capture, const struct trace_event *event)
     capture->held_us = event->time_us;
     capture->about_held = capture->about_next;
     capture->about_next.count = 0;
-    /* A retransmission has said its cause already, with more. */
-    if (capture->about_held.count == 0)
+    if (!capture->next_says_cause)
         add_comment(&capture->about_held, explain_event(event, cause, sizeof cause));
+    capture->next_says_cause = false;
 }
 
 static void note(struct capture *capture, const struct trace_event *event)
@@ -278,6 +279,8 @@ static void note(struct capture *capture, const struct trace_event *event)
         capture->drop_count++;
     if (explain_level(event) != 1)
         return;
+    if (event->kind == TRACE_RETRANSMIT)
+        capture->next_says_cause = true;
     bool is_about_held =
         event->origin == ORIGIN_PACKET_IN && capture->is_holding && !capture->is_out;
     explain_event(event, text, sizeof text);

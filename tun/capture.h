@@ -11,8 +11,8 @@
 
 struct capture;
 
-/* `path` "-": standard output. `epoch_us` is what time 0 of the stack is in microseconds since 1970.
- * NULL with a line in `error` when the file cannot be written. */
+/* `path` "-": standard output. `epoch_us` is what time 0 of the stack is in microseconds since
+ * 1970. NULL with a line in `error` when the file cannot be written. */
 struct capture *capture_open(const char *path, const char *interface, const char *description,
                              uint64_t epoch_us, char *error, size_t room);
 /* The trace_sink: context is the struct capture. */

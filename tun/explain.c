@@ -89,12 +89,13 @@ const char *explain_status(const struct tcb *tcb, char *text, size_t room)
     if (tcb == NULL)
         return text;
     tcp_status(tcb, &status);
-    add(&out, "cwnd=%u", (unsigned)status.cwnd_bytes);
+    if (status.cwnd_bytes > 0) /* 0: the handshake is not complete */
+        add(&out, "cwnd=%u ", (unsigned)status.cwnd_bytes);
     if (status.ssthresh_bytes >= UINT32_MAX / 2) /* as high as it goes, 5681 3.1: no loss yet */
-        add(&out, " ssthresh=none");
-    else
-        add(&out, " ssthresh=%u", (unsigned)status.ssthresh_bytes);
-    add(&out, " rto=%s", duration(status.rto_us, "", rto));
+        add(&out, "ssthresh=none ");
+    else if (status.cwnd_bytes > 0)
+        add(&out, "ssthresh=%u ", (unsigned)status.ssthresh_bytes);
+    add(&out, "rto=%s", duration(status.rto_us, "", rto));
     return text;
 }
 

@@ -8,13 +8,15 @@
 
 enum { EXPLAIN_BYTES = 512 }; /* room for any sentence; longer causes are cut */
 
-/* How much an event matters: 0 packets (rows of their own), 1 state changes, drops, retransmissions,
- * windows closing, errors; 2 all the rest (timers, RTT samples, cwnd). */
+/* How much an event matters: 0 packets (rows of their own), 1 state changes, drops,
+ * retransmissions, windows closing, errors; 2 all the rest (timers, RTT samples, cwnd). */
 int explain_level(const struct trace_event *event);
 /* Writes the sentence into `text`; returns it. Empty for TRACE_PACKET_IN. For TRACE_PACKET_OUT the
  * cause why it is sent, empty if it has none. */
 const char *explain_event(const struct trace_event *event, char *text, size_t room);
-/* "cwnd=1448 ssthresh=7240 rto=2.00s": how the connection stands; empty for NULL. Returns `text`. */
+/* "cwnd=1448 ssthresh=7240 rto=2.00s": how the connection stands (without cwnd during the
+ * handshake); empty for NULL. Returns `text`.
+ */
 const char *explain_status(const struct tcb *tcb, char *text, size_t room);
 
 #endif

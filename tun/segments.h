@@ -1,6 +1,7 @@
 /* Packets as they look on a wire: a packet that carries several segments at once (segment_bytes
- * above 0: GSO on the way out, GRO on the way in) is cut into the ordinary ones it stands for, and a
- * checksum that was left to the device is completed. For those who show packets or write them down. */
+ * above 0: GSO on the way out, GRO on the way in) is cut into the ordinary ones it stands for, and
+ * a checksum that was left to the device is completed. For those who show packets or write them
+ * down. */
 #ifndef TUNTCP_SEGMENTS_H
 #define TUNTCP_SEGMENTS_H
 

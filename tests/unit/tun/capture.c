@@ -46,10 +46,8 @@ static void packet_in(const struct packet *p, uint64_t time_us)
 static void packet_out(const struct packet *p, uint32_t segment_bytes, const char *cause)
 {
     struct packet_out out = {.header_bytes = p->header_bytes, .segment_bytes = segment_bytes};
-    struct trace_event event = {.kind = TRACE_PACKET_OUT,
-                                .origin = ORIGIN_OUTPUT,
-                                .cause = cause,
-                                .u.packet_out = &out};
+    struct trace_event event = {
+        .kind = TRACE_PACKET_OUT, .origin = ORIGIN_OUTPUT, .cause = cause, .u.packet_out = &out};
 
     memcpy(out.header, p->memory, p->header_bytes);
     out.payload[0] = (struct bytes){p->memory + p->header_bytes, p->len - p->header_bytes};

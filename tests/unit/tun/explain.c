@@ -49,9 +49,8 @@ END_TEST
 
 START_TEST(retransmission_counts_from_the_first_repetition)
 {
-    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_RETRANSMIT,
-                                               .cause = "RTO",
-                                               .u.range = {1, 1449, 3}}),
+    ck_assert_str_eq(said((struct trace_event){
+                         .kind = TRACE_RETRANSMIT, .cause = "RTO", .u.range = {1, 1449, 3}}),
                      "retransmission 2 of bytes 1 to 1448: RTO");
 }
 END_TEST
@@ -68,9 +67,9 @@ END_TEST
 
 START_TEST(times_have_fitting_units)
 {
-    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_RTT,
-                                               .u.rtt = {103, 36100, 18000, 1000000}}),
-                     "RTT sample 103 us: srtt=36.1ms rttvar=18ms rto=1.00s");
+    ck_assert_str_eq(
+        said((struct trace_event){.kind = TRACE_RTT, .u.rtt = {103, 36100, 18000, 1000000}}),
+        "RTT sample 103 us: srtt=36.1ms rttvar=18ms rto=1.00s");
 }
 END_TEST
 

@@ -38,7 +38,7 @@ START_TEST(each_piece_has_its_own_number_and_id)
 
         ck_assert_uint_eq(seen.seg.seq, client_iss + 1 + 4 * i);
         ck_assert_uint_eq(seen.ip.id, 7 + i);
-        ck_assert_mem_eq(seen.seg.payload.data, "0123456789" + 4 * i, seen.seg.payload.len);
+        ck_assert_mem_eq(seen.seg.payload.data, &"0123456789"[4 * i], seen.seg.payload.len);
     }
     ck_assert_uint_eq(segments_next(&segments, memory), 0);
 }
