@@ -1,18 +1,18 @@
 /* Reading a response: RFC 1034 3.6.2 and 5.3.3 (aliases), RFC 2308 (negative answers).
  *
  * The name asked for may be an alias of another, that of a third, and so on: the chain is followed
- * through the answer section until a name has no CNAME. Each record is met at most once on an honest
- * chain, so a chain of more steps than there are records is a loop.
+ * through the answer section until a name has no CNAME. Each record is met at most once on an
+ * honest chain, so a chain of more steps than there are records is a loop.
  *
  *     www.x.com CNAME x.com        \ the answer lives as long as the shortest-lived record
  *         x.com A     142.250.1.1  / of the chain
  *
- * A negative answer comes with the zone's SOA, which says how long it may be kept: the smaller of the
- * SOA's own TTL and its MINIMUM field (RFC 2308 5); without SOA it is not kept. The response code
- * speaks of the chain's last name (RFC 6604 3).
+ * A negative answer comes with the zone's SOA, which says how long it may be kept: the smaller of
+ * the SOA's own TTL and its MINIMUM field (RFC 2308 5); without SOA it is not kept. The response
+ * code speaks of the chain's last name (RFC 6604 3).
  *
- * A TTL above config.ttl_max_s is cut to it, one with its highest bit set as well (RFC 8767 4, where
- * RFC 2181 8 has taken it for zero).
+ * A TTL above config.ttl_max_s is cut to it; the parser has taken one with the highest bit set for
+ * zero (RFC 2181 8).
  *
  * A referral, with name servers and no SOA, is of no use to a stub resolver: its server does not
  * recurse. */

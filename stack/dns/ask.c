@@ -1,5 +1,5 @@
-/* One question to one server, RFC 1035 4.2: a datagram with a random ID from a random port, both new
- * for each try, because they are all that a forger off the path has to guess (RFC 5452 4.4, 9.2).
+/* One question to one server, RFC 1035 4.2: a datagram with a random ID from a random port, both
+ * new for each try, because they are all that a forger off the path has to guess: RFC 5452.
  *
  *     begin -- UDP query --> look: response ---------------------> ANSWERED
  *                                   | truncated (TC)
@@ -59,8 +59,8 @@ enum dns_ask_state dns_ask_begin(struct dns_ask *ask, struct stack *stack,
         return DNS_ASK_RESOURCES;
     ask->flow.local_port = udp_local_port(ask->udp);
     udp_connect(ask->udp, server, port);
-    struct bytes message = bytes_skip((struct bytes){ask->query, ask->query_bytes},
-                                      DNS_LENGTH_BYTES);
+    struct bytes message =
+        bytes_skip((struct bytes){ask->query, ask->query_bytes}, DNS_LENGTH_BYTES);
     dns_ask_trace(ask, "asks the server for the addresses of the name");
     int error = udp_send(ask->udp, NULL, server, port, message,
                          "asks a name server for the addresses of a name");
@@ -96,15 +96,15 @@ void dns_ask_trace(const struct dns_ask *ask, const char *cause)
 {
     if (ask->stack->config.trace == NULL)
         return;
-    stack_trace(ask->stack, &(struct trace_event){
-                                .kind = TRACE_DNS,
-                                .flow = &ask->flow,
-                                .tcb = ask->tcb,
-                                .cause = cause,
-                                .u.dns = {.name = ask->name,
-                                          .server = ask->flow.remote,
-                                          .try_count = ask->try_count},
-                            });
+    stack_trace(
+        ask->stack,
+        &(struct trace_event){
+            .kind = TRACE_DNS,
+            .flow = &ask->flow,
+            .tcb = ask->tcb,
+            .cause = cause,
+            .u.dns = {.name = ask->name, .server = ask->flow.remote, .try_count = ask->try_count},
+        });
 }
 
 static uint16_t draw_id(struct stack *stack)
@@ -213,7 +213,7 @@ static enum dns_ask_state turn_to_tcp(struct dns_ask *ask, struct dns_message *s
     ask->tcb = tcp_open_active(ask->stack, NULL, 0, &ask->flow.remote, ask->flow.remote_port, NULL,
                                &error);
     if (ask->tcb == NULL)
-        return error == TCP_ERR_RESOURCES ? DNS_ASK_RESOURCES : DNS_ASK_NO_ANSWER;
+        return error == TCP_ERR_RESOURCES ? DNS_ASK_RESOURCES : DNS_ASK_NO_USE;
     tcp_status(ask->tcb, &status);
     ask->flow = status.flow;
     dns_ask_trace(ask, "the answer is truncated, asking again over TCP");
@@ -225,7 +225,7 @@ static enum dns_ask_state look_at_tcp(struct dns_ask *ask, struct dns_message *m
     ptrdiff_t len;
 
     if (!send_rest(ask))
-        return DNS_ASK_NO_ANSWER;
+        return DNS_ASK_NO_USE;
     while ((len = receive_some(ask)) > 0) {
         ask->received_bytes += (size_t)len;
         if (ask->received_bytes == DNS_LENGTH_BYTES) {
@@ -240,15 +240,15 @@ static enum dns_ask_state look_at_tcp(struct dns_ask *ask, struct dns_message *m
         return is_usable ? DNS_ASK_ANSWERED : DNS_ASK_NO_USE;
     }
     bool is_over = len < 0 || (tcp_readiness(ask->tcb) & (TCP_PEER_CLOSED | TCP_FAILED)) != 0;
-    return is_over ? DNS_ASK_NO_ANSWER : DNS_ASK_WAITING;
+    return is_over ? DNS_ASK_NO_USE : DNS_ASK_WAITING;
 }
 
 /* False if the connection has failed. */
 static bool send_rest(struct dns_ask *ask)
 {
     while (ask->sent_bytes < ask->query_bytes) {
-        ptrdiff_t len = tcp_send(ask->tcb, ask->query + ask->sent_bytes,
-                                 ask->query_bytes - ask->sent_bytes);
+        ptrdiff_t len =
+            tcp_send(ask->tcb, ask->query + ask->sent_bytes, ask->query_bytes - ask->sent_bytes);
         if (len <= 0)
             return len == 0;
         ask->sent_bytes += (size_t)len;

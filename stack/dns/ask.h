@@ -8,14 +8,14 @@
 
 enum dns_ask_state {
     DNS_ASK_WAITING,
-    DNS_ASK_ANSWERED,   /* *message is the response */
-    DNS_ASK_NO_USE,     /* the server has answered, but not so that we can use it */
-    DNS_ASK_NO_ANSWER,  /* it cannot be reached */
-    DNS_ASK_RESOURCES,  /* memory is short */
+    DNS_ASK_ANSWERED,  /* *message is the response */
+    DNS_ASK_NO_USE,    /* the server has answered, but not so that we can use it */
+    DNS_ASK_NO_ANSWER, /* it cannot be reached */
+    DNS_ASK_RESOURCES, /* memory is short */
 };
 
 enum {
-    DNS_LENGTH_BYTES = 2,           /* in front of each message over TCP, RFC 1035 4.2.2 */
+    DNS_LENGTH_BYTES = 2, /* in front of each message over TCP, RFC 1035 4.2.2 */
     DNS_QUERY_MAX_BYTES = DNS_HEADER_BYTES + DNS_NAME_MAX_BYTES + 4,
 };
 
@@ -23,10 +23,10 @@ struct dns_ask {
     struct stack *stack;
     struct flow_id flow; /* to the server; for the trace */
     uint16_t id;
-    const char *name;         /* asked for; borrowed from whoever asks */
-    unsigned try_count;       /* for the trace */
-    struct udp_socket *udp;   /* NULL when not, or no longer, over UDP */
-    struct tcb *tcb;          /* NULL when not over TCP */
+    const char *name;       /* asked for; borrowed from whoever asks */
+    unsigned try_count;     /* for the trace */
+    struct udp_socket *udp; /* NULL when not, or no longer, over UDP */
+    struct tcb *tcb;        /* NULL when not over TCP */
     uint8_t query[DNS_LENGTH_BYTES + DNS_QUERY_MAX_BYTES]; /* over TCP: length, message */
     size_t query_bytes;
     size_t sent_bytes;

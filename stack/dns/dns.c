@@ -1,8 +1,9 @@
-/* The stub resolver: a query per name looked up, a try per question sent. RFC 1034 5.3.1, RFC 1035 7.
+/* The stub resolver: a query per name looked up, a try per question sent (RFC 1034 5.3.1).
  *
- *     dns_lookup -> number? cache? -> try: ask.c sends to a server ----> answer.c reads the response
- *                                       ^   no answer, no use: next server     | alias: new question
- *                                       `--------------------------------------'
+ *     dns_lookup -> number? cache? -> try: ask.c -----------------> answer.c -> addresses, or none
+ *                                      ^ no answer, no use:          | alias:
+ *                                      | the next server             | a new question
+ *                                      `-----------------------------'
  *
  * The servers are asked in turn, config.attempts times each. One that answers SERVFAIL, REFUSED or
  * nonsense, or that cannot be reached, gives way to the next at once; one that is silent after
@@ -40,7 +41,7 @@ struct dns_query {
     struct dns_name name;  /* looked up, without final dot */
     struct dns_name asked; /* in the question under way: the name or an alias */
     unsigned question_count;
-    unsigned try_count; /* of this question */
+    unsigned try_count;    /* of this question */
     bool has_been_refused; /* some server answered, but of no use */
     uint64_t deadline_us;
     struct dns_ask ask;
@@ -56,6 +57,7 @@ struct dns_resolver {
 
 static void start(struct dns_query *query, const char *name);
 static bool answer_number(struct dns_query *query, const char *name);
+static void copy_without_final_dot(struct dns_name *copy, const char *name);
 static bool answer_from_cache(struct dns_query *query);
 static void try_next(struct dns_query *query, uint64_t now_us);
 static void look(struct dns_query *query, uint64_t now_us);
@@ -191,14 +193,11 @@ static void start(struct dns_query *query, const char *name)
 
     if (answer_number(query, name))
         return;
-    if (!dns_name_is_valid(name) || strlen(name) >= sizeof query->name.text) {
+    if (!dns_name_is_valid(name)) {
         query->result = DNS_ERR_NAME;
         return;
     }
-    size_t len = strlen(name);
-    if (name[len - 1] == '.')
-        len--;
-    memcpy(query->name.text, name, len); /* the rest is zero */
+    copy_without_final_dot(&query->name, name);
     query->asked = query->name;
     query->answer.ttl_s = resolver->config.ttl_max_s;
     query->ask.stack = resolver->stack;
@@ -219,11 +218,20 @@ static bool answer_number(struct dns_query *query, const char *name)
 
     if (!ip_addr_parse(name, &address))
         return false;
-    query->answer = (struct dns_answer){
-        .address = {address}, .address_count = 1, .ttl_s = UINT32_MAX};
+    query->answer =
+        (struct dns_answer){.address = {address}, .address_count = 1, .ttl_s = UINT32_MAX};
     memcpy(query->answer.canonical_name, name, strlen(name) + 1); /* at most 15 characters */
     query->result = DNS_OK;
     return true;
+}
+
+/* `name` is valid, and so has 253 characters at most; the copy's memory is zero. */
+static void copy_without_final_dot(struct dns_name *copy, const char *name)
+{
+    size_t len = strlen(name);
+    bool ends_in_dot = len > 1 && name[len - 1] == '.' && name[len - 2] != '\\';
+
+    memcpy(copy->text, name, ends_in_dot ? len - 1 : len);
 }
 
 static bool answer_from_cache(struct dns_query *query)
@@ -300,8 +308,8 @@ static void read_answer(struct dns_query *query, uint64_t now_us)
     struct dns_resolver *resolver = query->resolver;
     uint32_t chain_ttl_s = query->answer.ttl_s; /* of the answers before this one */
 
-    enum dns_verdict verdict = dns_answer_read(&resolver->message, query->asked.text,
-                                               &resolver->config, &query->answer);
+    enum dns_verdict verdict =
+        dns_answer_read(&resolver->message, query->asked.text, &resolver->config, &query->answer);
     if (chain_ttl_s < query->answer.ttl_s)
         query->answer.ttl_s = chain_ttl_s;
     switch (verdict) {

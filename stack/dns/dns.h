@@ -51,7 +51,8 @@ void dns_free(struct dns_resolver *resolver);
 
 /* Start to look up the IPv4 addresses of `name`. A numeric address is answered at once. The name is
  * asked for as it is given: there is no search list, and "localhost" is a name like any other. NULL
- * when memory is short. Otherwise poll dns_result() until it is not DNS_PENDING, then dns_done(). */
+ * when memory is short. Otherwise poll dns_result() until it is not DNS_PENDING, then dns_done().
+ */
 struct dns_query *dns_lookup(struct dns_resolver *resolver, const char *name);
 /* DNS_PENDING, DNS_OK with *answer filled in, or the error. */
 enum dns_err dns_result(struct dns_query *query, struct dns_answer *answer);

@@ -5,14 +5,18 @@
  * claims one of our addresses as its source; whether the connection exists, and whether the quoted
  * sequence number makes sense, is for the transport to ask (RFC 5927).
  *
- * We send an error only where RFC 1122 3.2.2 allows it, at most config.icmp_errors_per_s a second, and
- * quote as much of the offender as makes a packet of 576 bytes (RFC 1812 4.3.2.3). An error never
- * answers an error: that is what keeps two hosts from talking for ever.
+ * We send an error only where RFC 1122 3.2.2 allows it, at most config.icmp_errors_per_s a second,
+ * and quote as much of the offender as makes a packet of 576 bytes (RFC 1812 4.3.2.3). An error
+ * never answers an error: that is what keeps two hosts from talking for ever. The limit of each
+ * second is lower by a random part, up to an eighth: who knows it exactly, and forges packets from
+ * a name server, could count by what is left of it on which port we listen to that server (the
+ * "SAD DNS" attack of 2020).
  *
  * Source quench is discarded (RFC 6633, MUST-55). Redirects are ignored: there is one way out.
  *
  * Not done: timestamp and address mask requests (RFC 1122 3.2.2.8 and .9 are MAY). Echo replies are
  * parsed but nobody here asks for them yet.
+ *
  * Departure: an echo reply carries no options (RFC 1122 3.2.2.6 wants source routes reversed): what
  * is source-routed hardly passes the Internet (RFC 7126). */
 #include "ip.h"
@@ -22,6 +26,7 @@
 #include "../instance.h"
 
 enum {
+    ICMP_RATE_SPREAD = 8,
     ICMP_ERROR_PACKET_MAX_BYTES = 576,
     ICMP_ERROR_MAX_BYTES = ICMP_ERROR_PACKET_MAX_BYTES - IPV4_HEADER_BYTES,
     ICMP_QUOTE_MAX_BYTES = ICMP_ERROR_MAX_BYTES - ICMP_HEADER_BYTES,
@@ -83,7 +88,8 @@ void icmp_send_error(struct stack *stack, const struct ipv4_packet *offender, ui
             (struct bytes){message, len}, &flow, cause);
 }
 
-/* RFC 1122 3.2.2.6: all the data comes back, from the address that was asked, with the request's TOS. */
+/* RFC 1122 3.2.2.6: all the data comes back, from the address that was asked, with the request's
+ * TOS. */
 static enum drop answer_echo(struct stack *stack, const struct ipv4_packet *ip,
                              const struct icmp_message *request)
 {
@@ -99,8 +105,9 @@ static enum drop answer_echo(struct stack *stack, const struct ipv4_packet *ip,
     reply.type = ICMP_ECHO_REPLY;
     reply.code = 0;
     size_t len = icmp_emit(&reply, message, room);
-    enum drop drop = ip_send(stack, &ip->dst, &ip->src, IP_PROTOCOL_ICMP, stack->config.ttl,
-                             ip->tos, (struct bytes){message, len}, &flow, "answers an echo request");
+    enum drop drop =
+        ip_send(stack, &ip->dst, &ip->src, IP_PROTOCOL_ICMP, stack->config.ttl, ip->tos,
+                (struct bytes){message, len}, &flow, "answers an echo request");
     free(message);
     return drop;
 }
@@ -186,12 +193,13 @@ static bool is_icmp_query(const struct ipv4_packet *offender)
 static bool is_within_rate(struct stack *stack)
 {
     struct ip_layer *ip = &stack->ip;
+    unsigned limit = stack->config.icmp_errors_per_s;
 
     if (stack->now_us - ip->icmp_window_start_us >= SECOND_US) {
         ip->icmp_window_start_us = stack->now_us;
-        ip->icmp_window_count = 0;
+        ip->icmp_window_count = (unsigned)(stack_random(stack) % (limit / ICMP_RATE_SPREAD + 1));
     }
-    if (ip->icmp_window_count >= stack->config.icmp_errors_per_s)
+    if (ip->icmp_window_count >= limit)
         return false;
     ip->icmp_window_count++;
     return true;

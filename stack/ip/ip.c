@@ -17,8 +17,9 @@
  *
  * Not done: broadcast and multicast are not received; a TUN device carries one peer's unicast, and
  * TCP forbids them (MUST-57). Record route and timestamp options are not filled in, and a source
- * route that ends here is not handed to the transport (RFC 1122 3.2.1.8): routers discard both on the
- * way (RFC 7126).
+ * route that ends here is not handed to the transport (RFC 1122 3.2.1.8): routers discard both on
+ * the way (RFC 7126).
+ *
  * Departure: a packet that claims to come from one of our own addresses is discarded, though RFC
  * 1122 does not say so. Nothing that we send to ourselves comes back through a device, so it is
  * forged. */
@@ -34,7 +35,7 @@ enum {
     IP_OPTION_NOP = 1,
     IP_OPTION_LOOSE_SOURCE_ROUTE = 131,
     IP_OPTION_STRICT_SOURCE_ROUTE = 137,
-    IP_OPTION_POINTER_MIN = 4, /* counted from 1 at the option's type: behind type, length, pointer */
+    IP_OPTION_POINTER_MIN = 4, /* counted from 1: behind type, length and pointer */
 };
 
 static enum drop check(struct stack *stack, const struct ipv4_packet *ip);
@@ -46,8 +47,7 @@ static struct flow_id flow_of(const struct ipv4_packet *ip);
 
 int ip_layer_init(struct ip_layer *ip, const struct stack_config *config)
 {
-    ip->reassembly =
-        reassembly_new(config->reassembly_max_bytes, config->reassembly_timeout_us);
+    ip->reassembly = reassembly_new(config->reassembly_max_bytes, config->reassembly_timeout_us);
     return ip->reassembly == NULL ? -1 : 0;
 }
 
@@ -142,7 +142,7 @@ static bool asks_to_forward(struct bytes options)
             continue;
         uint8_t length = read_u8(&r);
         struct bytes data = read_bytes(&r, length < 2 ? SIZE_MAX : length - 2u);
-        if (r.overrun) /* the parser does not let this through; do not depend on it */
+        if (r.overrun) /* the parser lets no such length through; if it did, this would loop */
             return true;
         if (type != IP_OPTION_LOOSE_SOURCE_ROUTE && type != IP_OPTION_STRICT_SOURCE_ROUTE)
             continue;

@@ -7,9 +7,9 @@
  * does not pass for one small one. Taking memory per packet is fine here: these packets are few
  * (queries, pings, errors), TCP's segments do not come this way.
  *
- * The ID. A datagram that is not and cannot be fragmented (DF) may carry any (RFC 6864 4.1): zero, or
- * random when configured. Datagrams in fragments need IDs that do not repeat soon (4.2): a counter
- * from a random start, drawn when the first one is cut.
+ * The ID. A datagram that is not and cannot be fragmented (DF) may carry any (RFC 6864 4.1): zero,
+ * or random when configured. Datagrams in fragments need IDs that do not repeat soon (4.2): a
+ * counter from a random start, drawn when the first one is cut.
  *
  * Not done: path MTU discovery for datagrams. Fragments are made for the MTU of our own device; one
  * that a router finds too long comes back as an ICMP error to its socket. */

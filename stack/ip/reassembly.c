@@ -2,16 +2,16 @@
  *
  * A datagram under way is a list of fragments in ascending order, known by source, destination,
  * protocol and ID (RFC 791). RFC 815 keeps a list of the holes between them; this list of what is
- * there says the same, because fragments are never allowed to overlap: a datagram is complete when its
- * last fragment has come (total_bytes is known) and the bytes held are that many. Its payload is
- * then copied together once.
+ * there says the same, because fragments are never allowed to overlap: a datagram is complete when
+ * its last fragment has come (total_bytes is known) and the bytes held are that many. Its payload
+ * is then copied together once.
  *
  * Overlap. RFC 791 lets the later copy win, and nobody agrees on which bytes that makes: attackers
  * use it to show a firewall one packet and the host another. So a fragment that overlaps another
  * spoils the datagram, which stays behind as an empty shell until its time is up, so that
- * fragments that are still on their way do not start it again. Departure: RFC 791; it is RFC 5722's
- * rule for IPv6. An exact copy of a fragment comes from a network that duplicates, not from an
- * attacker: the copy alone is discarded (RFC 8200 4.5).
+ * fragments that are still on their way do not start it again. An exact copy of a fragment comes
+ * from a network that duplicates, not from an attacker: the copy alone is discarded (RFC 8200 4.5).
+ * Departure: from RFC 791; it is RFC 5722's rule for IPv6.
  *
  * Memory. Each fragment is one allocation, charged with its bookkeeping against max_bytes; a flood
  * of tiny ones pays for itself. At most REASSEMBLY_DATAGRAMS_MAX are under way, which bounds the
@@ -197,9 +197,9 @@ static struct datagram *find(const struct reassembly *r, const struct ipv4_packe
 {
     struct datagram *d = r->oldest;
 
-    while (d != NULL && !(d->id == fragment->id && d->protocol == fragment->protocol &&
-                          ip_addr_equal(&d->src, &fragment->src) &&
-                          ip_addr_equal(&d->dst, &fragment->dst)))
+    while (d != NULL &&
+           !(d->id == fragment->id && d->protocol == fragment->protocol &&
+             ip_addr_equal(&d->src, &fragment->src) && ip_addr_equal(&d->dst, &fragment->dst)))
         d = d->next;
     return d;
 }
@@ -254,7 +254,8 @@ static bool is_copy(const struct fragment *below, const struct ipv4_packet *frag
     size_t len = fragment->payload.len;
 
     return below != NULL && below->start == fragment->fragment_offset_bytes &&
-           below->end - below->start == len && memcmp(below->data, fragment->payload.data, len) == 0;
+           below->end - below->start == len &&
+           memcmp(below->data, fragment->payload.data, len) == 0;
 }
 
 /* Does the fragment overlap a neighbour, or disagree with the others about the end? */

@@ -9,13 +9,14 @@
  *
  * Sockets are a linked list: a client has a handful, and at most one per port.
  *
- * Ephemeral ports are drawn at random (RFC 6056 3.3.1): for DNS they are half of what an attacker has
- * to guess (RFC 5452).
+ * Ephemeral ports are drawn at random (RFC 6056 3.3.1): for DNS they are half of what an attacker
+ * has to guess (RFC 5452).
  *
  * Not done: several sockets on one port, IP options, and source and TOS per datagram (RFC 1122
  * 4.1.3.2, 4.1.4): no program here wants them.
- * Departure: ICMP errors reach connected sockets only, where RFC 1122 4.1.3.3 passes on all of them: an
- * unconnected socket could not tell which of its datagrams is meant. */
+ *
+ * Departure: ICMP errors reach connected sockets only, where RFC 1122 4.1.3.3 passes on all of
+ * them: an unconnected socket could not tell which of its datagrams is meant. */
 #include "udp.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 struct udp_socket;
 
 enum {
-    UDP_PAYLOAD_MAX_BYTES = 65507,     /* 65535 less the headers of IP and UDP */
+    UDP_PAYLOAD_MAX_BYTES = 65507,    /* 65535 less the headers of IP and UDP */
     UDP_QUEUE_MAX_BYTES = 256 * 1024, /* waiting in one socket, bookkeeping included */
 };
 
@@ -33,8 +33,8 @@ uint16_t udp_local_port(const struct udp_socket *socket);
 void udp_connect(struct udp_socket *socket, const struct ip_addr *remote, uint16_t remote_port);
 
 /* Queue one datagram; `local` NULL: the stack's first address. Copies the bytes. Returns 0 or a
- * negative enum udp_err. Datagrams above the MTU go out in fragments. `cause`, a string constant, is
- * traced. */
+ * negative enum udp_err. Datagrams above the MTU go out in fragments. `cause`, a string constant,
+ * is traced. */
 int udp_send(struct udp_socket *socket, const struct ip_addr *local, const struct ip_addr *remote,
              uint16_t remote_port, struct bytes payload, const char *cause);
 
