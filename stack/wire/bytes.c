@@ -33,7 +33,9 @@ uint8_t read_u8(struct reader *r)
 uint16_t read_u16(struct reader *r)
 {
     const uint8_t *at = take(r, 2);
-    return at == NULL ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+    if (at == NULL)
+        return 0;
+    return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 uint32_t read_u32(struct reader *r)

@@ -3,7 +3,8 @@
  *
  * Names are where DNS parsers fail. Here a pointer may only point before the place where the
  * current run of labels began, and the name's length on the wire is counted: each jump goes
- * strictly back, so a loop cannot be. */
+ * strictly back, so a loop cannot be. A message of nothing but pointers could still send each of
+ * its names over thousands of them; so no name may take more jumps than it can have labels. */
 #include "dns_message.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ enum {
     OPCODE_SHIFT = 11,
     POINTER_MARK = 0xc0,
     A_BYTES = 4,
+    JUMPS_MAX = DNS_NAME_MAX_BYTES / 2, /* labels of one octet take two on the wire */
 };
 
 /* ---- names as text */
@@ -82,7 +84,7 @@ static bool parse_name(struct bytes packet, struct reader *r, struct dns_name *n
     char *at = name->text;
     size_t wire_bytes = 1; /* the root label */
     struct reader here = *r;
-    bool has_jumped = false;
+    unsigned jump_count = 0;
     size_t run_start = packet.len - here.left; /* where this run of labels began */
 
     for (;;) {
@@ -91,11 +93,10 @@ static bool parse_name(struct bytes packet, struct reader *r, struct dns_name *n
             return false;
         if ((length & POINTER_MARK) == POINTER_MARK) {
             size_t target = (size_t)(length & ~POINTER_MARK) << 8 | read_u8(&here);
-            if (here.overrun || target >= run_start)
+            if (here.overrun || target >= run_start || jump_count == JUMPS_MAX)
                 return false;
-            if (!has_jumped)
+            if (jump_count++ == 0)
                 *r = here;
-            has_jumped = true;
             run_start = target;
             here = reader_of(bytes_skip(packet, target));
             continue;
@@ -114,7 +115,7 @@ static bool parse_name(struct bytes packet, struct reader *r, struct dns_name *n
             at = put_octet(at, label.data[i]);
     }
     *at = '\0';
-    if (!has_jumped)
+    if (jump_count == 0)
         *r = here;
     return true;
 }

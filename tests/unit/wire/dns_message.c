@@ -133,6 +133,36 @@ START_TEST(pointers_that_do_not_go_back_are_refused) /* loops, forward, into the
 }
 END_TEST
 
+/* Two records: in the data of the first lie pointers, each to the one before it and the first to
+ * the root label; the name of the second follows `count` of them, its own included. */
+static enum drop parse_pointer_chain(unsigned count)
+{
+    enum { RECORD_BYTES = 10, DATA_AT = DNS_HEADER_BYTES + 1 + RECORD_BYTES };
+    uint8_t packet[1000] = {0, 1, 0x80, 0, 0, 0, 0, 2};
+    size_t at = DATA_AT, target = DNS_HEADER_BYTES; /* the first record's name is the root */
+
+    packet[DNS_HEADER_BYTES + 2] = 99; /* a type that nobody knows, so its data is skipped */
+    for (unsigned i = 0; i + 1 < count; i++, at += 2) {
+        packet[at] = (uint8_t)(0xc0 | target >> 8);
+        packet[at + 1] = (uint8_t)target;
+        target = at;
+    }
+    packet[DATA_AT - 2] = (uint8_t)((at - DATA_AT) >> 8);
+    packet[DATA_AT - 1] = (uint8_t)(at - DATA_AT);
+    packet[at] = (uint8_t)(0xc0 | target >> 8); /* the second record's name is the last pointer */
+    packet[at + 1] = (uint8_t)target;
+    packet[at + 3] = 99;
+    return dns_parse((struct bytes){packet, at + 2 + RECORD_BYTES}, &again);
+}
+
+START_TEST(no_name_needs_more_pointers_than_it_can_have_labels)
+{
+    ck_assert_int_eq(parse_pointer_chain(127), DROP_NOT);
+    ck_assert_int_eq(parse_pointer_chain(128), DROP_DNS_MALFORMED);
+    ck_assert_int_eq(parse_pointer_chain(400), DROP_DNS_MALFORMED);
+}
+END_TEST
+
 /* Labels of 61 octets, 62 on the wire: `count` of them, then one of `last` octets, then the root.
  */
 static enum drop parse_long_name(unsigned count, uint8_t last)
@@ -267,6 +297,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, no_prefix_of_a_message_is_a_message);
     tcase_add_test(tc, no_message_of_random_bytes_breaks_the_parser);
     tcase_add_test(tc, pointers_that_do_not_go_back_are_refused);
+    tcase_add_test(tc, no_name_needs_more_pointers_than_it_can_have_labels);
     tcase_add_test(tc, a_name_of_255_octets_is_the_longest);
     tcase_add_test(tc, octets_that_are_not_plain_are_escaped_and_come_back);
     tcase_add_test(tc, a_truncated_answer_is_not_read_further);
