@@ -1,0 +1,70 @@
+/* Signals as something to poll for.
+ *
+ * A signal that arrives between the look at a flag and the poll() that follows would be slept over.
+ * So the handler also writes a byte into a pipe whose other end is polled (the self-pipe trick).
+ * Signals belong to the process and a handler has no argument: this is the one place in the
+ * applications where static variables cannot be avoided.
+ *
+ * SIGTERM counts twice: whoever sends it (kill, timeout) will not come back for a second one.
+ *
+ * SIGPIPE is ignored: when the reader of stdout has gone, write() says so with EPIPE, and there is
+ * still a connection to reset. */
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught_count;
+static int wake_pipe[2] = {-1, -1};
+
+static void on_signal(int number);
+
+int signals_watch(void)
+{
+    struct sigaction count = {.sa_handler = on_signal};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    if (pipe(wake_pipe) < 0)
+        return -1;
+    for (int end = 0; end < 2; end++) {
+        fcntl(wake_pipe[end], F_SETFL, O_NONBLOCK);
+        fcntl(wake_pipe[end], F_SETFD, FD_CLOEXEC);
+    }
+    sigemptyset(&count.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    if (sigaction(SIGINT, &count, NULL) < 0 || sigaction(SIGTERM, &count, NULL) < 0)
+        return -1;
+    return sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int signals_count(void)
+{
+    return caught_count;
+}
+
+int signals_fd(void)
+{
+    return wake_pipe[0];
+}
+
+void signals_drain(void)
+{
+    char bytes[16];
+
+    while (read(wake_pipe[0], bytes, sizeof bytes) > 0)
+        continue;
+}
+
+static void on_signal(int number)
+{
+    int errno_before = errno;
+
+    if (caught_count < 100)
+        caught_count += number == SIGTERM ? 2 : 1;
+    ptrdiff_t written = write(wake_pipe[1], "", 1); /* a full pipe wakes as well */
+    (void)written;
+    errno = errno_before;
+}
