@@ -27,10 +27,9 @@ our_ldflags = $(if $(filter asan,$(MODE)),-fsanitize=address$(comma)undefined)
 comma := ,
 
 out := build/$(MODE)
-sources_of = $(foreach dir,$1,$(wildcard $(dir)/*.c))
 objects_of = $(patsubst %.c,$(out)/%.o,$1)
 
-stack_sources := $(call sources_of,stack $(wildcard stack/*/) $(wildcard stack/*/*/))
+stack_sources := $(wildcard stack/*.c stack/*/*.c stack/*/*/*.c)
 tun_sources := $(wildcard tun/*.c)
 shared_app_sources := $(wildcard apps/common/*.c apps/view/*.c)
 app_names := $(patsubst apps/%.c,%,$(wildcard apps/*.c))

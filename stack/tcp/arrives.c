@@ -67,6 +67,7 @@ static void take_syn_options(struct tcb *tcb, const struct tcp_options *options)
     }
     tcb->timestamps = config->timestamps && options->has_timestamps;
     tcb->ts_recent = tcb->timestamps ? options->tsval : 0;
+    tcb->ts_recent_us = tcb->stack->now_us;
     tcb->sack = config->sack && options->sack_permitted;
     tcb_update_mss(tcb);
 }
@@ -222,6 +223,16 @@ static bool is_acceptable(const struct tcb *tcb, const struct tcp_segment *seg)
     return len > 0 && seq_in(seg->seq + len - 1, tcb->rcv_nxt, wnd);
 }
 
+/* RFC 7323 5.5: after 24 days of silence the peer's clock may have gone half way round, and
+ * TS.Recent says nothing any more. */
+static bool is_old_timestamp(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    const uint64_t valid_us = 24ull * 24 * 3600 * 1000000;
+
+    return seq_lt(seg->options.tsval, tcb->ts_recent) &&
+           tcb->stack->now_us - tcb->ts_recent_us < valid_us;
+}
+
 /* RFC 7323 5.3 R1 to R3: a timestamp before TS.Recent marks an old duplicate. */
 static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
 {
@@ -229,7 +240,7 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
         return DROP_NOT;
     if (!seg->options.has_timestamps) /* RFC 7323 3.2 */
         return DROP_TCP_PAWS;
-    if (seq_lt(seg->options.tsval, tcb->ts_recent)) {
+    if (is_old_timestamp(tcb, seg)) {
         tcb_ack_now(tcb, "the segment's timestamp is old (RFC 7323 5.3 R1)");
         return DROP_TCP_PAWS;
     }
@@ -239,9 +250,11 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
 /* RFC 7323 4.3 (2): only a segment that touches the last ACK that we sent. */
 static void take_timestamp(struct tcb *tcb, const struct tcp_segment *seg)
 {
-    if (tcb->timestamps && seg->options.has_timestamps &&
-        seq_leq(tcb->ts_recent, seg->options.tsval) && seq_leq(seg->seq, tcb->last_ack_sent))
-        tcb->ts_recent = seg->options.tsval;
+    if (!tcb->timestamps || !seg->options.has_timestamps || is_old_timestamp(tcb, seg) ||
+        seq_gt(seg->seq, tcb->last_ack_sent))
+        return;
+    tcb->ts_recent = seg->options.tsval;
+    tcb->ts_recent_us = tcb->stack->now_us;
 }
 
 /* A SYN,ACK that crosses ours starts at IRS, left of the window; the text of 3.10.7.4 would drop
@@ -342,18 +355,36 @@ static enum drop check_syn(struct tcb *tcb, const struct tcp_segment *seg)
 
 /* ---- fifth: ACK */
 
+/* How long ago the segment that caused this acknowledgment was sent at most, by the echoed
+ * timestamp (RFC 7323 4.1); NEVER without one. The clock of the timestamps ticks once a
+ * millisecond. */
+static uint64_t echo_age_us(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    uint32_t age_ms = tcb_tsval(tcb) - seg->options.tsecr;
+
+    if (!tcb->timestamps || !seg->options.has_timestamps || age_ms > (uint32_t)INT32_MAX)
+        return NEVER;
+    return ((uint64_t)age_ms + 1) * 1000;
+}
+
+/* A round trip, unless Karn's rule forbids it. With timestamps a retransmission may be measured too
+ * if the echo shows that it is the one that is acknowledged. An older echo proves nothing (it may
+ * come from a duplicate, which leaves the peer's TS.Recent alone), but it bounds the round trip:
+ * without that, a few lost ACKs in a row would leave the back-off at its highest although data
+ * arrives. */
 static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const struct tcp_segment *seg)
 {
-    uint64_t rtt_us;
+    uint64_t echo_us = echo_age_us(tcb, seg);
+    uint64_t rtt_us =
+        tcb->stack->now_us - (acked->was_retransmitted ? acked->resent_us : acked->sent_us);
 
-    if (acked->has_rtt && !acked->was_retransmitted)
-        rtt_us = tcb->stack->now_us - acked->sent_us;
-    else if (tcb->timestamps && seg->options.tsecr != 0) /* RFC 7323 4.1: no doubt which one */
-        rtt_us = (uint64_t)(tcb_tsval(tcb) - seg->options.tsecr) * 1000;
-    else
-        return; /* Karn */
-    if (rtt_us > (uint64_t)INT32_MAX)
-        return; /* an echo of what we never sent */
+    if (acked->was_retransmitted ? echo_us > rtt_us + 1000 : !acked->has_rtt) {
+        if (echo_us != NEVER)
+            tcp_rto_relax(&tcb->rto, echo_us, tcb->config);
+        return;
+    }
+    if (rtt_us > echo_us) /* the ACK that was due first is lost */
+        rtt_us = echo_us;
     tcp_rto_sample(&tcb->rto, rtt_us, tcb->config);
     tcb_trace(tcb, (struct trace_event){
                        .kind = TRACE_RTT,
@@ -411,13 +442,22 @@ static uint32_t take_sacks(struct tcb *tcb, const struct tcp_segment *seg)
     return newly_bytes;
 }
 
+/* Has the peer sent this segment after the one that set SND.WND last? Departure from 3.10.7.4
+ * fifth, which compares SEG.SEQ first: a peer that retransmits goes back with it, but never with
+ * SEG.ACK. If SND.UNA advanced and SND.WND did not, their sum would lie beyond what was announced.
+ */
+static bool is_newer_window(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    return seq_lt(tcb->snd_wl2, seg->ack) ||
+           (tcb->snd_wl2 == seg->ack && seq_leq(tcb->snd_wl1, seg->seq));
+}
+
 /* SND.WND, unless the segment is older than the one that set it last. */
 static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
 {
     bool was_closed = tcb->snd_wnd == 0;
 
-    if (!(seq_lt(tcb->snd_wl1, seg->seq) ||
-          (tcb->snd_wl1 == seg->seq && seq_leq(tcb->snd_wl2, seg->ack))))
+    if (!is_newer_window(tcb, seg))
         return;
     set_window(tcb, seg);
     bool is_closed = tcb->snd_wnd == 0;
@@ -438,11 +478,12 @@ static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
     }
 }
 
-/* RFC 5681 section 2: what makes an ACK a duplicate. */
+/* RFC 5681 section 2: what makes an ACK a duplicate. With a closed window it answers a probe, and
+ * says nothing of a loss. */
 static bool is_duplicate_ack(const struct tcb *tcb, const struct tcp_segment *seg)
 {
-    return tcb->snd_nxt != tcb->snd_una && seg->ack == tcb->snd_una && seg->payload.len == 0 &&
-           !(seg->flags & (TCP_SYN | TCP_FIN)) &&
+    return tcb->snd_nxt != tcb->snd_una && tcb->snd_wnd != 0 && seg->ack == tcb->snd_una &&
+           seg->payload.len == 0 && !(seg->flags & (TCP_SYN | TCP_FIN)) &&
            ((uint32_t)seg->wnd << tcb->snd_wnd_shift) == tcb->snd_wnd;
 }
 
@@ -552,6 +593,7 @@ static void check_urg(struct tcb *tcb, const struct tcp_segment *seg)
         return;
     tcb->has_rcv_up = true;
     tcb->rcv_up = up;
+    tcb->last_readiness &= ~(unsigned)TCP_URGENT; /* MUST-32: told again when it has advanced */
     tcb_notify(tcb);
 }
 
@@ -670,6 +712,8 @@ static void check_fin(struct tcb *tcb, const struct tcp_segment *seg)
         if (is_in_window && seq_geq(at, ranges_end(&tcb->out_of_order, at))) {
             tcb->peer_fin = true;
             tcb->fin_seq = at;
+            if (at != tcb->rcv_nxt)
+                tcb_ack_now(tcb, "bytes are missing before this FIN (RFC 5681 4.2)");
         }
     }
     if (tcb->peer_fin && fin_may_come && tcb->rcv_nxt == tcb->fin_seq)

@@ -98,6 +98,7 @@ struct tcb *frozen_thaw(struct frozen *frozen)
     tcb->rcv_adv = frozen->rcv_adv;
     tcb->ts_offset = frozen->ts_offset;
     tcb->ts_recent = frozen->ts_recent;
+    tcb->ts_recent_us = stack->now_us; /* neither state lasts long enough to matter */
     tcb->retransmit_count = frozen->retransmit_count;
     tcb->unanswered_since_us = frozen->unanswered_since_us;
     tcb->peer_mss = frozen->peer_mss;

@@ -10,6 +10,7 @@
 #include "arrives.h"
 #include "frozen.h"
 #include "output.h"
+#include "seq.h"
 #include "tcb.h"
 #include "timeout.h"
 
@@ -191,10 +192,22 @@ struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local
 
 /* ---- segments in */
 
+/* A connection that takes the place of one in TIME-WAIT numbers its bytes above all that the old
+ * one has used (9293 3.6.1, MAY-2): the clock of RFC 6528 alone is slower than a fast transfer.
+ * Nothing of it has been sent yet. */
+static void number_above(struct stack *stack, const struct flow_id *id, uint32_t old_snd_nxt)
+{
+    struct tcb *tcb = (struct tcb *)table_find(&stack->tcp.table, id);
+
+    if (tcb != NULL && seq_lt(tcb->iss, old_snd_nxt))
+        tcb->iss = tcb->snd_una = tcb->snd_nxt = old_snd_nxt;
+}
+
 static enum drop deliver(struct stack *stack, const struct flow_id *id,
                          const struct tcp_segment *seg)
 {
     struct flow *flow = table_find(&stack->tcp.table, id);
+    struct tcb *listener;
 
     if (flow != NULL) {
         struct tcb *tcb = tcb_of(flow);
@@ -202,6 +215,7 @@ static enum drop deliver(struct stack *stack, const struct flow_id *id,
             return DROP_TCP_MEMORY;
         bool is_reused = tcp_time_wait_may_be_reused(tcb, seg) &&
                          layer_find_listener(stack, &id->local, id->local_port) != NULL;
+        uint32_t old_snd_nxt = tcb->snd_nxt;
         enum drop drop = DROP_NOT;
         if (is_reused)
             tcb_fail(tcb, TCP_OK, "a new SYN ends TIME-WAIT", "RFC 6191");
@@ -210,8 +224,12 @@ static enum drop deliver(struct stack *stack, const struct flow_id *id,
         layer_settle(tcb);
         if (!is_reused)
             return drop;
+        listener = layer_find_listener(stack, &id->local, id->local_port);
+        drop = tcp_arrives_listen(listener, id, seg);
+        number_above(stack, id, old_snd_nxt);
+        return drop;
     }
-    struct tcb *listener = layer_find_listener(stack, &id->local, id->local_port);
+    listener = layer_find_listener(stack, &id->local, id->local_port);
     if (listener != NULL)
         return tcp_arrives_listen(listener, id, seg);
     tcp_refuse(stack, id, seg, "no such connection (9293 3.10.7.1)");
@@ -239,11 +257,6 @@ enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool chec
 
 /* ---- ICMP, 9293 3.9.2.2 */
 
-static enum tcp_err error_of_icmp(const struct icmp_error *error)
-{
-    return error->type == ICMP_UNREACHABLE ? TCP_ERR_UNREACHABLE : TCP_OK;
-}
-
 /* Destination Unreachable 2 to 4 (SHLD-26). Code 4 is path MTU discovery's business. */
 static bool is_hard(const struct icmp_error *error)
 {
@@ -261,7 +274,7 @@ void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error)
 
     read_u32(&r); /* ports */
     uint32_t seq = read_u32(&r);
-    if (r.overrun || flow == NULL)
+    if (r.overrun || flow == NULL || error->type == ICMP_SOURCE_QUENCH) /* MUST-55 */
         return;
     struct tcb *tcb = tcb_of(flow);
     if (tcb == NULL)
@@ -270,7 +283,7 @@ void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error)
     if (is_in_flight && is_hard(error) && !tcb_is_synchronized(tcb)) {
         tcb_fail(tcb, TCP_ERR_UNREACHABLE, "ICMP says that it cannot be reached", "9293 3.9.2.2");
     } else if (is_in_flight) { /* MUST-56 */
-        tcb->soft_error = error_of_icmp(error);
+        tcb->soft_error = TCP_ERR_UNREACHABLE;
         tcb_trace(tcb,
                   (struct trace_event){.kind = TRACE_ERROR,
                                        .cause = "ICMP error noted, the connection goes on",

@@ -157,8 +157,9 @@ static bool is_worth_sending(const struct tcb *tcb, uint32_t waiting, uint32_t u
     if (size >= tcb->snd_mss) /* (1) a full segment */
         return true;
     if (waiting <= usable && (nothing_in_flight || !tcb->config->nagle || tcb->fin_queued))
-        return true;                                                      /* (2) all there is */
-    return nothing_in_flight && size > 0 && size >= tcb->max_snd_wnd / 2; /* (3) */
+        return true; /* (2) all there is */
+    return (nothing_in_flight || !tcb->config->nagle) && size > 0 &&
+           size >= tcb->max_snd_wnd / 2; /* (3) */
 }
 
 /* Cut to whole segments, unless the tail may go too. */
@@ -283,6 +284,8 @@ static uint32_t right_edge(const struct tcb *tcb)
     uint32_t half = tcb->rcv_buffer_bytes / 2;
     uint32_t step = half < tcb->rcv_mss ? half : tcb->rcv_mss;
 
+    if (!tcb_is_synchronized(tcb)) /* a SYN,ACK sent again cannot say more than the first */
+        return tcb->rcv_adv;
     return seq_lt(edge, tcb->rcv_adv + step) ? tcb->rcv_adv : edge;
 }
 
@@ -324,9 +327,11 @@ static uint16_t announce_syn_window(struct tcb *tcb)
     uint32_t wnd = tcb->config->syn_wnd;
 
     if (wnd == 0 && tcb->config->syn_style == TCP_SYN_STYLE_LINUX)
-        wnd = UINT16_MAX / tcb_announced_mss(tcb) * (uint32_t)tcb_announced_mss(tcb);
+        wnd = (uint32_t)UINT16_MAX / tcb_announced_mss(tcb) * tcb_announced_mss(tcb);
     if (wnd == 0 || wnd > tcb->rcv_buffer_bytes)
         wnd = tcb->rcv_buffer_bytes < UINT16_MAX ? tcb->rcv_buffer_bytes : UINT16_MAX;
+    if (wnd < tcb->rcv_adv - tcb->rcv_nxt) /* an ACK in SYN-RECEIVED was rounded up */
+        wnd = tcb->rcv_adv - tcb->rcv_nxt;
     tcb->rcv_adv = tcb->rcv_nxt + wnd; /* in SYN-SENT set again when the peer's SYN is known */
     return (uint16_t)wnd;
 }
@@ -355,7 +360,7 @@ static void fill_options(const struct tcb *tcb, const struct plan *plan,
     } else {
         options->has_timestamps = tcb->timestamps;
         /* Not done: SACK blocks on segments with data, which would have to be cut shorter for them;
-         * a hole is reported at once on an ACK of its own anyway. */
+         * a hole is reported at once on an ACK of its own, see after_ack(). */
         if (tcb->sack && tcb->out_of_order.count > 0 && plan->len == 0)
             options->sack_count =
                 ranges_sack(&tcb->out_of_order, options->sack,
@@ -424,16 +429,21 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
     }
     if (tcb->unanswered_since_us == NEVER)
         tcb->unanswered_since_us = now_us;
+    bool is_repair = plan->resent != NULL && tcb->recovery.is_active; /* RFC 6675 6: MAY re-arm */
+    if (tcb->deadline_us[TIMER_RETRANSMIT] != NEVER && !is_repair)
+        return true; /* it repeats data whose window has shrunk too */
     if (tcb->snd_wnd == 0 && tcb_is_synchronized(tcb) && plan->len > 0)
         arm_persist(tcb); /* a probe is repeated by the persist timer, not by the RTO */
-    else if (tcb->deadline_us[TIMER_RETRANSMIT] == NEVER) /* RFC 6298 (5.1) */
+    else                  /* RFC 6298 (5.1) */
         tcb_timer_set(tcb, TIMER_RETRANSMIT, now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
     return true;
 }
 
-static void after_ack(struct tcb *tcb)
+/* An acknowledgment has gone out. On data it is no duplicate ACK and carries no SACK block: a hole
+ * is reported by one of its own as well. */
+static void after_ack(struct tcb *tcb, const struct plan *plan)
 {
-    tcb->ack_now = false;
+    tcb->ack_now = tcb->ack_now && plan->len > 0 && tcb->out_of_order.count > 0;
     tcb->unacked_bytes = 0;
     tcb->last_ack_sent = tcb->rcv_nxt;
     tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
@@ -469,7 +479,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
     }
     write_headers(tcb, &seg, out);
     if (plan->flags & TCP_ACK)
-        after_ack(tcb);
+        after_ack(tcb, plan);
     tcb->segments_sent++;
     return true;
 }

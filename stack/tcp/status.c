@@ -52,6 +52,8 @@ unsigned tcp_readiness(const struct tcb *tcb)
         readiness |= TCP_FAILED;
     if (is_finished(tcb))
         readiness |= TCP_FINISHED;
+    if (tcb_urgent_bytes(tcb) > 0)
+        readiness |= TCP_URGENT;
     return readiness;
 }
 
@@ -89,6 +91,7 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .backoff_count = tcb->rto.backoff_count,
         .send_queued_bytes = tcb->send_ring.used,
         .receive_queued_bytes = tcb->receive_ring.used,
+        .urgent_bytes = tcb_urgent_bytes(tcb),
         .out_of_order_ranges = tcb->out_of_order.count,
         .bytes_sent = tcb->bytes_sent,
         .bytes_acked = tcb->bytes_acked,

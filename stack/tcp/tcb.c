@@ -171,15 +171,29 @@ uint16_t tcb_announced_mss(const struct tcb *tcb)
 
 void tcb_update_mss(struct tcb *tcb)
 {
-    enum { TIMESTAMPS_BYTES = 12, SND_MSS_MIN_BYTES = 48 };
+    enum { TIMESTAMPS_BYTES = 12, PEER_MSS_MIN_BYTES = 48 };
     uint32_t mss = tcb_announced_mss(tcb);
+    /* Departure from MUST-16: a peer that announces an MSS of 1 would make us send a header per
+     * byte. */
+    uint32_t peer_mss = tcb->peer_mss < PEER_MSS_MIN_BYTES ? PEER_MSS_MIN_BYTES : tcb->peer_mss;
 
-    if (tcb->peer_mss < mss)
-        mss = tcb->peer_mss;
+    if (peer_mss < mss)
+        mss = peer_mss;
     if (tcb->timestamps && mss > TIMESTAMPS_BYTES)
         mss -= TIMESTAMPS_BYTES;
-    /* A peer that announces an MSS of 1 would make us send a header per byte. */
-    tcb->snd_mss = mss < SND_MSS_MIN_BYTES ? SND_MSS_MIN_BYTES : mss;
+    tcb->snd_mss = mss;
+}
+
+uint32_t tcb_urgent_bytes(const struct tcb *tcb)
+{
+    if (!tcb->has_rcv_up)
+        return 0;
+    bool fin_is_taken = tcb->peer_fin && seq_gt(tcb->rcv_nxt, tcb->fin_seq);
+    uint32_t text_end = fin_is_taken ? tcb->fin_seq : tcb->rcv_nxt;
+    uint32_t consumed = text_end - tcb->receive_ring.used;
+    uint32_t up = fin_is_taken ? seq_min(tcb->rcv_up, tcb->fin_seq) : tcb->rcv_up;
+
+    return seq_gt(up, consumed) ? up - consumed : 0;
 }
 
 uint32_t tcb_unsent_bytes(const struct tcb *tcb)

@@ -80,6 +80,7 @@ struct tcb {
     bool window_scaling, timestamps, sack;
     uint32_t ts_offset;     /* added to the clock for TSval */
     uint32_t ts_recent;     /* TS.Recent, RFC 7323 4.3 */
+    uint64_t ts_recent_us;  /* when it was set: it is valid for 24 days */
     uint32_t last_ack_sent; /* Last.ACK.sent */
 
     struct ring send_ring; /* from SND.UNA (or ISS+1) on: in flight, then waiting */
@@ -163,6 +164,8 @@ static inline uint32_t tcb_tsval(const struct tcb *tcb)
 uint16_t tcb_announced_mss(const struct tcb *tcb);
 /* After the options are known or the MTU changed: the payload of a full segment (MUST-16). */
 void tcb_update_mss(struct tcb *tcb);
+/* How far the end of urgent data lies ahead of what the application has read; 0: not urgent. */
+uint32_t tcb_urgent_bytes(const struct tcb *tcb);
 /* Bytes of the send ring that have not been sent yet. */
 uint32_t tcb_unsent_bytes(const struct tcb *tcb);
 

@@ -53,6 +53,7 @@ enum tcp_readiness {
     TCP_PEER_CLOSED = 16, /* the peer's FIN has arrived, behind what is still to be read */
     TCP_FAILED = 32,      /* the connection ended by an error: see tcp_error() */
     TCP_FINISHED = 64,    /* our FIN is acknowledged: everything sent has arrived */
+    TCP_URGENT = 128,     /* urgent data is still to be read: tcp_status() says how much */
 };
 
 enum tcp_timer {
@@ -129,6 +130,7 @@ struct tcp_status {
     unsigned backoff_count;
     uint64_t deadline_us[TIMER_COUNT]; /* NEVER: not running */
     size_t send_queued_bytes, receive_queued_bytes;
+    uint32_t urgent_bytes; /* still to be read up to the end of urgent data, MUST-33 */
     unsigned out_of_order_ranges;
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;

@@ -257,6 +257,8 @@ void tcp_receive_consume(struct tcb *tcb, size_t len)
     if (len > tcb->receive_ring.used)
         len = tcb->receive_ring.used;
     ring_consume(&tcb->receive_ring, len);
+    if (tcb_urgent_bytes(tcb) == 0)
+        tcb->has_rcv_up = false; /* or it would lie ahead again after half the sequence space */
     tcb->last_readiness = tcp_readiness(tcb);
     if (tcb->state == TCPS_CLOSED)
         return;

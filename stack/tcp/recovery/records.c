@@ -61,6 +61,8 @@ static void note_acked(struct tx_acked *acked, const struct tx_record *record)
 {
     if (record->transmission_count > 1) {
         acked->was_retransmitted = true;
+        if (record->sent_us > acked->resent_us)
+            acked->resent_us = record->sent_us;
         return;
     }
     if (record->sacked) /* its sample was due when the SACK came */

@@ -30,7 +30,8 @@ struct tx_records {
 struct tx_acked {
     bool has_rtt;           /* a range that was sent once was acknowledged: Karn's rule */
     uint64_t sent_us;       /* when the last-sent of those left */
-    bool was_retransmitted; /* a range that was sent more than once was acknowledged */
+    bool was_retransmitted; /* a range that was sent more than once was acknowledged ... */
+    uint64_t resent_us;     /* ... and when the last-sent of those left for the last time */
 };
 
 /* A new range at the end. False when memory is short; then nothing may be sent. */

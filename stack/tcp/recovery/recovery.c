@@ -130,6 +130,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
     struct recovery *recovery = &tcb->recovery;
 
     count_duplicates(tcb, news);
+    bool was_active = recovery->is_active;
     if ((recovery->is_active || recovery->is_after_timeout) &&
         seq_geq(tcb->snd_una, recovery->recover))
         leave(tcb);
@@ -140,10 +141,13 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
             tcb->resend_cause = "partial acknowledgment: the next segment is lost too";
         }
     } else if (recovery->is_after_timeout) {
-        grow(tcb, &(struct ack_news){tcb->cc.cwnd, news->acked_bytes, 0, false});
+        /* What a retransmission acknowledges was mostly not sent in this window: L = 1, RFC 3465
+         * 2.3. */
+        uint32_t bytes = news->acked_bytes < tcb->snd_mss ? news->acked_bytes : tcb->snd_mss;
+        grow(tcb, &(struct ack_news){tcb->cc.cwnd, bytes, 0, false});
     } else if (detect_losses(tcb)) {
         enter(tcb, news->flight_before);
-    } else {
+    } else if (!was_active) { /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
         grow(tcb, news);
     }
 }

@@ -1,6 +1,10 @@
-/* Reno: slow start and congestion avoidance of RFC 5681, with appropriate byte counting (RFC 3465,
- * L = 2) so that delayed and stretched ACKs neither slow it down nor let a peer that splits its
- * ACKs speed it up. */
+/* Reno: slow start and congestion avoidance of RFC 5681, with appropriate byte counting (RFC 3465)
+ * so that delayed and stretched ACKs neither slow it down nor let a peer that splits its ACKs speed
+ * it up.
+ *
+ * Departure: RFC 3465 2.2 limits what one ACK adds in slow start to L = 2 segments, we to 8, as RFC
+ * 9406 4.2 wants it for senders that do not pace. A receiver that takes many segments at once
+ * acknowledges them by one ACK; with L = 2 the window would hardly grow. */
 #include "congestion.h"
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -20,12 +24,12 @@ void congestion_init(struct congestion *cc, const struct congestion_ops *ops, ui
 
 static void on_ack(struct congestion *cc, uint32_t bytes)
 {
-    enum { CWND_MAX = 1 << 30 };
+    enum { CWND_MAX = 1 << 30, L = 8 };
 
     if (cc->cwnd >= CWND_MAX)
         return;
-    if (cc->cwnd < cc->ssthresh) { /* slow start: at most 2 SMSS per ACK, RFC 3465 2.2 */
-        cc->cwnd += bytes < 2 * cc->mss ? bytes : 2 * cc->mss;
+    if (cc->cwnd < cc->ssthresh) {
+        cc->cwnd += bytes < L * cc->mss ? bytes : L * cc->mss;
         return;
     }
     cc->acked_bytes += bytes; /* congestion avoidance: one SMSS per window, RFC 3465 2.1 */

@@ -1,8 +1,12 @@
-/* RFC 6298, computing the retransmission timer. The clock granularity G is one microsecond, so that
- * the term K*RTTVAR hardly ever falls below it; the lower bound rto_min_us takes its place.
+/* RFC 6298, computing the retransmission timer.
  *
  * Departure: (2.4) wants a minimum of 1 s. We take 200 ms like Linux: with timestamps, SACK and
- * delayed ACKs below that, a spurious time-out is rare and a real one costs five times less. */
+ * delayed ACKs below that, a spurious time-out is rare and a real one costs five times less.
+ *
+ * The clock granularity G stands for more than the clock, which counts microseconds: on a path with
+ * an even round trip RTTVAR decays to nothing, and a time-out at SRTT sharp would fire just before
+ * each ACK that comes a little late. Half of the minimum is a margin that a delayed ACK rarely
+ * exceeds; below a round trip of 100 ms the minimum hides it. */
 #include "rto.h"
 
 enum { RTO_SYN_LOST_US = 3000000 };
@@ -33,13 +37,28 @@ void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_confi
         if (rto->srtt_us == 0)
             rto->srtt_us = 1;
     }
-    rto->rto_us = bounded(rto->srtt_us + 4 * rto->rttvar_us, config);
+    uint64_t granularity_us = config->rto_min_us / 2;
+    uint64_t margin_us = 4 * rto->rttvar_us;
+    if (margin_us < granularity_us) /* max(G, K * RTTVAR) */
+        margin_us = granularity_us;
+    rto->rto_us = bounded(rto->srtt_us + margin_us, config);
     rto->backoff_count = 0; /* (5.7) and Karn: a valid sample ends the back-off */
 }
 
 void tcp_rto_back_off(struct tcp_rto *rto)
 {
     rto->backoff_count++;
+}
+
+void tcp_rto_relax(struct tcp_rto *rto, uint64_t rtt_max_us, const struct tcp_config *config)
+{
+    while (rto->backoff_count > 0) {
+        rto->backoff_count--;
+        if (tcp_rto_current_us(rto, config) < rtt_max_us) {
+            rto->backoff_count++;
+            return;
+        }
+    }
 }
 
 void tcp_rto_after_lost_syn(struct tcp_rto *rto)

@@ -18,6 +18,9 @@ void tcp_rto_init(struct tcp_rto *rto, const struct tcp_config *config);
 void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_config *config);
 /* RFC 6298 (5.5): the timer has expired. */
 void tcp_rto_back_off(struct tcp_rto *rto);
+/* Progress without a sample, but the round trip cannot have been longer than this: take back the
+ * back-off that goes beyond it. */
+void tcp_rto_relax(struct tcp_rto *rto, uint64_t rtt_max_us, const struct tcp_config *config);
 /* RFC 6298 (5.7): the SYN was retransmitted, the handshake is done without a sample. */
 void tcp_rto_after_lost_syn(struct tcp_rto *rto);
 /* What to set the timer to: the RTO doubled for each back-off, at most rto_max_us. */
