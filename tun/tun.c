@@ -29,6 +29,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char CLONE_DEVICE[] = "/dev/net/tun";
@@ -212,6 +213,21 @@ static uint32_t find_stack_address(uint32_t kernel, uint32_t peer, uint32_t mask
     return (kernel & host_bits) + 1 < host_bits ? kernel + 1 : kernel - 1;
 }
 
+/* Opening plugs the cable in, but the kernel hears of it in a worker of its own, and until then it
+ * drops what it has for us: the answer to a first packet would be lost on a busy machine. At most a
+ * tenth of a second, since nothing depends on it but that answer. */
+static void wait_for_carrier(const struct tun *tun)
+{
+    const struct timespec moment = {.tv_nsec = 500000};
+    struct ifreq answer;
+
+    for (int i = 0; i < 200; i++) {
+        if (!ask(tun, SIOCGIFFLAGS, &answer) || (answer.ifr_flags & IFF_RUNNING) != 0)
+            return;
+        nanosleep(&moment, NULL);
+    }
+}
+
 static int query(struct tun *tun, bool is_new, char *error, size_t room)
 {
     struct ifreq answer;
@@ -224,6 +240,8 @@ static int query(struct tun *tun, bool is_new, char *error, size_t room)
         snprintf(error, room, "%s: is down: run \"sudo ip link set %s up\"", tun->name, tun->name);
         return -1;
     }
+    if (!is_new)
+        wait_for_carrier(tun);
     tun->mtu_bytes = ask(tun, SIOCGIFMTU, &answer) ? (unsigned)answer.ifr_mtu : 1500;
 
     uint32_t kernel = ask_address(tun, SIOCGIFADDR);

@@ -305,7 +305,9 @@ int tcp_shutdown(struct tcb *tcb)
     if (error != TCP_OK)
         return error;
     tcb->fin_queued = true;
-    if (tcb->state == TCPS_ESTABLISHED) /* SYN-SENT, SYN-RECEIVED: queued until ESTABLISHED */
+    /* Departure: 3.10.4 would let a FIN without data leave SYN-RECEIVED at once; it waits here
+     * until ESTABLISHED, as it does in SYN-SENT. */
+    if (tcb->state == TCPS_ESTABLISHED)
         tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE call", "9293 3.10.4");
     tcb_wants_output(tcb);
     return TCP_OK;

@@ -2,7 +2,7 @@
 # scripts/demo, as a new user runs it: without root, without network, twice.
 
 demo_twice() {
-    # An empty network namespace instead of no cable; KEEP_BUILD spares what is built already.
+    # An empty network namespace is a machine without a cable.
     for i in 1 2; do
         (cd "$root" && unshare --net ./scripts/demo) >out 2>err
         assert_contains out "[SYN] Seq=0"

@@ -150,3 +150,13 @@ impaired_lab() {
     done
 }
 it "through 20 % loss the lab's page arrives with every one of ten seeds" impaired_lab
+
+slow_reader() {
+    # Half a second without reading: the pipe is full long before the megabyte is there.
+    lab --lab --impair "loss 10%" --get /big google.com 80 2>err | (sleep 0.5 && cat) >slow
+    lab --lab --impair "loss 10%" --get /big google.com 80 >fast
+    assert_same_hash slow fast
+    [ "$(wc -c <slow)" -gt 1000000 ]
+    assert_empty err
+}
+it "virtual time waits for a slow reader of stdout: nothing is lost" slow_reader

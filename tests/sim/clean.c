@@ -233,6 +233,19 @@ START_TEST(the_timer_starts_again_with_a_fast_retransmission) /* RFC 6675 6 */
 }
 END_TEST
 
+START_TEST(small_segments_that_were_lost_are_sent_again_as_one) /* 9293 3.8.6 */
+{
+    struct sim_plan plan = plan_over(0, 50 * MILLI_US, 30);
+
+    plan.app[0].write_max_bytes = 1;
+    plan.app[0].write_pause_us = MILLI_US;
+    plan.tcp[0].nagle = false;
+    plan.link[0].drop_data_mask = (1u << 30) - (1u << 10); /* all but the first ten */
+    struct result result = transfer(&plan, "20 segments of a byte lost");
+    ck_assert_uint_eq(result.sender.retransmits, 1);
+}
+END_TEST
+
 /* ---- small writes */
 
 /* A request of two writes: Nagle holds the second back until the first is acknowledged, and the
@@ -276,6 +289,20 @@ START_TEST(a_slow_reader_holds_the_sender_up_without_probes_or_small_segments)
 }
 END_TEST
 
+/* Without a window update the sender would find out by a probe, whose interval has doubled to
+ * seconds by then. */
+START_TEST(a_closed_window_is_reported_open_when_the_application_reads) /* 9293 3.8.6.2.2 */
+{
+    struct sim_plan plan = plan_over(10 * MBIT, 20 * MILLI_US, 500000);
+
+    plan.app[1].stop_at_bytes = 200000;
+    plan.app[1].stop_us = 5 * SECOND_US;
+    struct result result = transfer(&plan, "a reader that stops for 5 s");
+    ck_assert_uint_ge(result.sender.probes, 3);
+    ck_assert_double_le(result.total_s, 5 + 500000 * 8 / 10e6 + 0.3);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
     tcase_add_loop_test(tc, a_link_without_loss_is_filled_and_nothing_is_sent_twice, 0, PATH_COUNT);
@@ -288,9 +315,11 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, a_single_loss_is_repaired_in_one_round_trip, 0, 2);
     tcase_add_test(tc, an_even_round_trip_above_the_least_rto_causes_no_time_out);
     tcase_add_loop_test(tc, the_timer_starts_again_with_a_fast_retransmission, 0, 2);
+    tcase_add_test(tc, small_segments_that_were_lost_are_sent_again_as_one);
     tcase_add_test(tc, small_writes_wait_no_longer_than_the_delayed_acknowledgment);
     tcase_add_test(tc, without_nagle_small_writes_do_not_wait);
     tcase_add_test(tc, a_slow_reader_holds_the_sender_up_without_probes_or_small_segments);
+    tcase_add_test(tc, a_closed_window_is_reported_open_when_the_application_reads);
 }
 
 int main(void)

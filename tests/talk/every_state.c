@@ -21,10 +21,8 @@ enum ack {
 enum answer {
     SILENT,
     ACK,        /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> */
-    ACK_TEXT,   /* the same, for the text of the segment */
-    ACK_FIN,    /* the same, for the FIN of the segment, which is at RCV.NXT */
+    ACK_FIN,    /* the same, when the segment and its FIN have been taken */
     RST_OF_ACK, /* <SEQ=SEG.ACK><CTL=RST> */
-    SYN_ACK,    /* once more */
 };
 
 struct outcome {
@@ -303,18 +301,12 @@ static void hear(struct talk *t, const struct row *row, enum tcp_state state, en
     case ACK:
         we_send(t, segment(". %u:%u(0) ack %u", seq, seq, rcv_nxt));
         break;
-    case ACK_TEXT:
-        we_send(t, segment(". %u:%u(0) ack %u", seq, seq, rcv_nxt + row->len));
-        break;
     case ACK_FIN:
         we_send(t, segment(". %u:%u(0) ack %u", seq, seq, rcv_nxt + row->len + 1));
         break;
     case RST_OF_ACK:
         seq = ack_of(row->ack, state);
         we_send(t, segment("R %d:%d(0)", (int32_t)seq, (int32_t)seq));
-        break;
-    case SYN_ACK:
-        we_send(t, "S. 0:0(0) ack 1");
         break;
     }
     we_send_nothing(t);

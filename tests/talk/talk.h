@@ -53,7 +53,6 @@ enum {
 struct talk_segment {
     uint8_t bytes[2048];
     size_t len;
-    uint64_t time_us;
 };
 
 struct talk {

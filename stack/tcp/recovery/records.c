@@ -160,6 +160,27 @@ void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes)
     records->lost_bytes += length_of(record);
 }
 
+/* One range out of record `i` and the lost ones behind it, up to max_bytes: small segments are sent
+ * again as one (9293 3.8.6: "may repackage segments on the retransmission queue"). */
+static void merge_lost(struct tx_records *records, unsigned i, uint32_t max_bytes)
+{
+    struct tx_record *record = records_at(records, i);
+    unsigned last = i;
+
+    while (last + 1 < records->count && records_at(records, last + 1)->lost &&
+           records_at(records, last + 1)->end - record->start <= max_bytes) {
+        const struct tx_record *next = records_at(records, ++last);
+        if (next->transmission_count > record->transmission_count)
+            record->transmission_count = next->transmission_count; /* Karn */
+    }
+    if (last == i)
+        return;
+    record->end = records_at(records, last)->end;
+    memmove(records_at(records, i + 1), records_at(records, last + 1),
+            (records->count - last - 1) * sizeof *records->record);
+    records->count -= last - i;
+}
+
 struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes)
 {
     if (records->lost_bytes == 0)
@@ -170,6 +191,7 @@ struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_byt
             continue;
         if (length_of(record) > max_bytes && !split(records, i, record->start + max_bytes))
             return NULL;
+        merge_lost(records, i, max_bytes);
         return records_at(records, i);
     }
     return NULL;

@@ -47,7 +47,8 @@ void records_forget_sacks(struct tx_records *records);
 void records_all_lost(struct tx_records *records);
 /* Mark the part of record `i` up to at most `bytes` as lost. */
 void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes);
-/* The first lost range, at most `max_bytes` of it (the rest is split off); NULL: none. */
+/* The first lost range, at most `max_bytes` of it (the rest is split off), joined with those behind
+ * it that are lost too; NULL: none. */
 struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes);
 /* It was sent again. */
 void records_resent(struct tx_records *records, struct tx_record *record, uint64_t now_us);
