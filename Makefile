@@ -81,7 +81,7 @@ $(talk_programs): $(out)/%: $(out)/%.o $(out)/tests/talk/talk.o $(out)/libtuntcp
 $(sim_programs): $(out)/%: $(out)/%.o $(out)/tests/sim/sim.o $(out)/tun/link.o $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
-run = @set -e; for program in $1; do $$program; done
+run = @failed=0; for program in $1; do $$program || failed=1; done; exit $$failed
 
 check:
 	@$(MAKE) --no-print-directory MODE=asan unit talk sim

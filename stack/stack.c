@@ -41,6 +41,7 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now_us)
     if (stack == NULL)
         return NULL;
     stack->config = *config;
+    tcp_config_bound(&stack->config.tcp);
     stack->now_us = now_us;
     stack->origin = ORIGIN_USER;
     if (ip_layer_init(&stack->ip, &stack->config) < 0 || tcp_layer_init(&stack->tcp, stack) < 0) {

@@ -31,6 +31,15 @@ enum drop tcp_arrives(struct tcb *tcb, const struct tcp_segment *seg)
     return tcb->state == TCPS_SYN_SENT ? arrives_syn_sent(tcb, seg) : arrives_otherwise(tcb, seg);
 }
 
+/* The limit of this second: lower by up to an eighth, at random, so that nobody can find out by
+ * counting to it whether another connection exists (CVE-2016-5696). */
+static unsigned challenge_limit(struct stack *stack)
+{
+    unsigned limit = stack->config.challenge_acks_per_s;
+
+    return limit - (unsigned)(stack_random(stack) % (limit / 8 + 1));
+}
+
 /* RFC 5961 (5) and (7): an ACK that makes an honest peer tell where it stands, so many a second. */
 static void challenge(struct tcb *tcb, const char *cause)
 {
@@ -40,10 +49,29 @@ static void challenge(struct tcb *tcb, const char *cause)
 
     if (now_us - layer->challenge_window_start_us >= SECOND_US) {
         layer->challenge_window_start_us = now_us;
-        layer->challenge_count = 0;
+        layer->challenge_left = challenge_limit(tcb->stack);
     }
-    if (layer->challenge_count++ < tcb->stack->config.challenge_acks_per_s)
-        tcb_ack_now(tcb, cause);
+    if (layer->challenge_left == 0)
+        return;
+    layer->challenge_left--;
+    tcb_ack_now(tcb, cause);
+}
+
+/* An unacceptable segment is answered by an ACK. One that occupies no sequence numbers, twice
+ * within half a second, is not: if two ends each hold the other's ACKs to be unacceptable, they
+ * would answer each other for ever (RFC 5961 (7) wants such answers throttled). */
+static void answer_unwanted(struct tcb *tcb, const struct tcp_segment *seg, const char *cause)
+{
+    enum { UNWANTED_INTERVAL_US = 500000 };
+    uint64_t now_us = tcb->stack->now_us;
+
+    if (tcp_segment_len(seg) == 0) {
+        if (tcb->has_unwanted_ack && now_us - tcb->unwanted_ack_us < UNWANTED_INTERVAL_US)
+            return;
+        tcb->has_unwanted_ack = true;
+        tcb->unwanted_ack_us = now_us;
+    }
+    tcb_ack_now(tcb, cause);
 }
 
 /* ---- options of the peer's SYN */
@@ -241,7 +269,7 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
     if (!seg->options.has_timestamps) /* RFC 7323 3.2 */
         return DROP_TCP_PAWS;
     if (is_old_timestamp(tcb, seg)) {
-        tcb_ack_now(tcb, "the segment's timestamp is old (RFC 7323 5.3 R1)");
+        answer_unwanted(tcb, seg, "the segment's timestamp is old (RFC 7323 5.3 R1)");
         return DROP_TCP_PAWS;
     }
     return DROP_NOT;
@@ -294,9 +322,10 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
     }
     if (seg->flags & TCP_RST)
         return DROP_TCP_RST_INVALID;
-    if (tcb->state == TCPS_TIME_WAIT && seg->flags & TCP_FIN) /* the peer missed our last ACK */
+    bool repeats_fin = seg->flags & TCP_FIN && seg->seq + tcp_segment_len(seg) == tcb->rcv_nxt;
+    if (tcb->state == TCPS_TIME_WAIT && repeats_fin) /* the peer missed our last ACK */
         tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + 2 * tcb->config->msl_us);
-    tcb_ack_now(tcb, "the segment is outside the receive window (9293 3.10.7.4 first)");
+    answer_unwanted(tcb, seg, "the segment is outside the receive window (9293 3.10.7.4 first)");
     return DROP_TCP_NOT_ACCEPTABLE;
 }
 
@@ -399,13 +428,14 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
     uint32_t advance = seg->ack - tcb->snd_una;
     uint32_t data = advance;
 
-    if (tcb->snd_una == tcb->iss)
+    if (!tcb_is_synchronized(tcb))
         data--; /* the SYN */
     if (tcb->fin_sent && seg->ack == tcb->snd_nxt)
         data--; /* the FIN */
     ring_consume(&tcb->send_ring, data);
     tcb->bytes_acked += data;
     tcb->snd_una = seg->ack;
+    tcb->progress_us = tcb->stack->now_us;
     struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
     sample_rtt(tcb, &acked, seg);
     tcb->trouble_reported = false;
@@ -428,16 +458,20 @@ static void take_syn_ack(struct tcb *tcb, const struct tcp_segment *seg)
 /* RFC 2018: blocks outside (SND.UNA, SND.NXT] are old or lies, and are ignored. */
 static uint32_t take_sacks(struct tcb *tcb, const struct tcp_segment *seg)
 {
+    enum { RECORDS_SPARE = 64 };
+    /* Blocks of single bytes would cut the flight into as many records, to be walked at each ACK.
+     */
+    uint32_t record_max = RECORDS_SPARE + 4 * ((tcb->snd_nxt - tcb->snd_una) / tcb->snd_mss);
     uint32_t newly_bytes = 0;
 
     if (!tcb->sack)
         return 0;
     for (unsigned i = 0; i < seg->options.sack_count; i++) {
         const struct tcp_sack_block *block = &seg->options.sack[i];
-        if (seq_lt(block->left, tcb->snd_una) || seq_gt(block->right, tcb->snd_nxt) ||
+        if (seq_leq(block->left, tcb->snd_una) || seq_gt(block->right, tcb->snd_nxt) ||
             seq_geq(block->left, block->right))
             continue;
-        newly_bytes += records_sack(&tcb->in_flight, block->left, block->right);
+        newly_bytes += records_sack(&tcb->in_flight, block->left, block->right, record_max);
     }
     return newly_bytes;
 }
@@ -467,11 +501,12 @@ static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
                            .cause = is_closed ? "the peer's receive buffer is full"
                                               : "the peer has room again",
                            .u.window = {.closed = is_closed, .wnd_bytes = tcb->snd_wnd}});
-    if (is_closed)
+    if (is_closed || !was_closed) /* a window that stays small leaves the override timer running */
         return;
     tcb->probe_count = 0;
+    tcb->probe_now = false;
     tcb_timer_clear(tcb, TIMER_PERSIST);
-    if (was_closed && tcb->in_flight.count > 0) { /* the probe was not taken: again, now it fits */
+    if (tcb->in_flight.count > 0) { /* the probe was not taken: again, now it fits */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
         tcb->recovery.send_one = true;
         tcb->resend_cause = "the window is open again";
@@ -499,7 +534,9 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
     update_window(tcb, seg);
     /* R2 counts from the last progress; a peer whose window is closed or shrunk and who goes on
      * answering keeps the connection open (MUST-37, SHLD-17). */
-    if (is_progress || seq_lt(tcb->snd_una + tcb->snd_wnd, tcb->snd_nxt))
+    if (seq_lt(tcb_snd_edge(tcb), tcb->snd_nxt))
+        tcb->unanswered_since_us = NEVER; /* until the next probe */
+    else if (is_progress)
         tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
     recovery_on_ack(tcb, &news);
     if (news.acked_bytes > 0)
@@ -567,7 +604,7 @@ static enum drop check_ack(struct tcb *tcb, const struct tcp_segment *seg)
     if (tcb->state == TCPS_SYN_RECEIVED)
         return check_ack_syn_received(tcb, seg);
     if (seq_gt(seg->ack, tcb->snd_nxt)) {
-        tcb_ack_now(tcb, "acknowledges what was never sent (9293 3.10.7.4 fifth)");
+        answer_unwanted(tcb, seg, "acknowledges what was never sent (9293 3.10.7.4 fifth)");
         return DROP_TCP_ACK_INVALID;
     }
     if (seq_lt(seg->ack, tcb->snd_una - tcb->max_snd_wnd)) { /* MAY-12, RFC 5961 (5) */

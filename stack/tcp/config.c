@@ -20,11 +20,34 @@ void tcp_config_init(struct tcp_config *config)
         .rto_max_us = 60ull * SECOND_US,
         .delayed_ack_us = 40000,
         .r1_count = 3,
-        .r2_us = 100ull * SECOND_US,
+        .r2_us = 900ull * SECOND_US,
+        .syn_ack_r2_us = 32ull * SECOND_US,
         .syn_r2_us = 180ull * SECOND_US,
         .msl_us = 30ull * SECOND_US,
         .fin_wait_2_us = 60ull * SECOND_US,
         .backlog = 128,
         .ttl = 64,
     };
+}
+
+static void bound(uint64_t *value, uint64_t low, uint64_t high)
+{
+    if (*value < low)
+        *value = low;
+    if (*value > high)
+        *value = high;
+}
+
+void tcp_config_bound(struct tcp_config *config)
+{
+    enum { TIMER_MIN_US = 1000, DELAYED_ACK_MAX_US = 499999 };
+
+    bound(&config->rto_max_us, TIMER_MIN_US, UINT64_MAX / 4);
+    bound(&config->rto_min_us, TIMER_MIN_US, config->rto_max_us);
+    bound(&config->rto_initial_us, config->rto_min_us, config->rto_max_us);
+    bound(&config->delayed_ack_us, 0, DELAYED_ACK_MAX_US); /* MUST-40 */
+    if (config->initial_window_segments == 0)
+        config->initial_window_segments = 1;
+    if (config->backlog == 0)
+        config->backlog = 1;
 }

@@ -62,6 +62,25 @@ void frozen_freeze(struct tcb *tcb)
     tcb_free(tcb);
 }
 
+static void free_frozen(struct frozen *frozen)
+{
+    if (frozen->shared_config != NULL && --frozen->shared_config->holder_count == 0)
+        free(frozen->shared_config);
+    free(frozen);
+}
+
+void frozen_drop(struct frozen *frozen)
+{
+    struct tcp_layer *layer = &frozen->stack->tcp;
+
+    table_remove(&layer->table, &frozen->flow);
+    wheel_clear(&layer->wheel, &frozen->flow.timer);
+    layer->connection_count--;
+    if (frozen->listener != NULL)
+        frozen->listener->child_count--;
+    free_frozen(frozen);
+}
+
 /* The SYN,ACK in flight again, with its history. False when memory is short. */
 static bool restore_syn_ack(struct tcb *tcb, const struct frozen *frozen)
 {
@@ -118,8 +137,6 @@ struct tcb *frozen_thaw(struct frozen *frozen)
     enum tcp_timer timer = waits_for_ack ? TIMER_RETRANSMIT : TIMER_TIME_WAIT;
     tcb->deadline_us[timer] = frozen->deadline_us;
     wheel_set(wheel, &tcb->flow.timer, frozen->deadline_us);
-    if (frozen->shared_config != NULL)
-        frozen->shared_config->holder_count--;
-    free(frozen);
+    free_frozen(frozen); /* the TCB holds the configuration now */
     return tcb;
 }

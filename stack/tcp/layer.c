@@ -34,15 +34,12 @@ void tcp_layer_free(struct tcp_layer *tcp)
     for (unsigned i = 0; i < tcp->table.bucket_count && tcp->table.bucket != NULL; i++) {
         struct flow *flow;
         while ((flow = tcp->table.bucket[i]) != NULL) {
-            tcp->table.bucket[i] = flow->next;
-            if (flow->kind == FLOW_TCB) {
-                tcb_free((struct tcb *)flow);
+            if (flow->kind == FLOW_FROZEN) {
+                frozen_drop((struct frozen *)flow);
                 continue;
             }
-            struct frozen *frozen = (struct frozen *)flow;
-            if (frozen->shared_config != NULL && --frozen->shared_config->holder_count == 0)
-                free(frozen->shared_config);
-            free(frozen);
+            tcp->table.bucket[i] = flow->next;
+            tcb_free((struct tcb *)flow);
         }
     }
     for (struct tcb *tcb = tcp->listeners; tcb != NULL; tcb = next) {
@@ -149,6 +146,13 @@ static struct tcb *tcb_of(struct flow *flow)
     return flow->kind == FLOW_TCB ? (struct tcb *)flow : frozen_thaw((struct frozen *)flow);
 }
 
+struct tcb *layer_find(struct stack *stack, const struct flow_id *id)
+{
+    struct flow *flow = table_find(&stack->tcp.table, id);
+
+    return flow == NULL ? NULL : tcb_of(flow);
+}
+
 static const struct tcb *listener_of(const struct flow *flow)
 {
     return flow->kind == FLOW_TCB ? ((const struct tcb *)flow)->listener
@@ -165,9 +169,15 @@ void layer_abort_children(struct tcb *listener)
             next = flow->next;
             if (listener_of(flow) != listener)
                 continue;
-            struct tcb *tcb = tcb_of(flow);
-            if (tcb == NULL)
+            if (flow->kind ==
+                FLOW_FROZEN) { /* nothing of it is known to the peer but our SYN,ACK */
+                struct frozen *frozen = (struct frozen *)flow;
+                tcp_send_stray(frozen->stack, &flow->id, frozen->snd_nxt, frozen->rcv_nxt,
+                               TCP_RST | TCP_ACK, "the listener has closed");
+                frozen_drop(frozen);
                 continue;
+            }
+            struct tcb *tcb = (struct tcb *)flow;
             tcp_send_reset(tcb, "the listener has closed");
             tcb_fail(tcb, TCP_ERR_ABORTED, "the listener has closed", "9293 3.10.4");
             layer_settle(tcb);
@@ -253,44 +263,6 @@ enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool chec
                          .remote_port = seg.src_port};
     drop = deliver(stack, &id, &seg);
     return drop == DROP_NOT ? DROP_NOT : stack_drop(stack, drop, &id);
-}
-
-/* ---- ICMP, 9293 3.9.2.2 */
-
-/* Destination Unreachable 2 to 4 (SHLD-26). Code 4 is path MTU discovery's business. */
-static bool is_hard(const struct icmp_error *error)
-{
-    return error->type == ICMP_UNREACHABLE &&
-           (error->code == ICMP_UNREACHABLE_PROTOCOL || error->code == ICMP_UNREACHABLE_PORT);
-}
-
-/* Departure from SHLD-26: as RFC 5927 section 5 wants it, a hard error ends a connection only
- * before it is established; later it counts as soft, because anyone can send it. RFC 5927 section
- * 4: only an error that quotes a sequence number in flight is believed. */
-void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error)
-{
-    struct reader r = reader_of(error->quoted_transport);
-    struct flow *flow = table_find(&stack->tcp.table, &error->flow);
-
-    read_u32(&r); /* ports */
-    uint32_t seq = read_u32(&r);
-    if (r.overrun || flow == NULL || error->type == ICMP_SOURCE_QUENCH) /* MUST-55 */
-        return;
-    struct tcb *tcb = tcb_of(flow);
-    if (tcb == NULL)
-        return;
-    bool is_in_flight = seq - tcb->snd_una < tcb->snd_nxt - tcb->snd_una;
-    if (is_in_flight && is_hard(error) && !tcb_is_synchronized(tcb)) {
-        tcb_fail(tcb, TCP_ERR_UNREACHABLE, "ICMP says that it cannot be reached", "9293 3.9.2.2");
-    } else if (is_in_flight) { /* MUST-56 */
-        tcb->soft_error = TCP_ERR_UNREACHABLE;
-        tcb_trace(tcb,
-                  (struct trace_event){.kind = TRACE_ERROR,
-                                       .cause = "ICMP error noted, the connection goes on",
-                                       .clause = "9293 3.9.2.2",
-                                       .u.error = {.error = (int)tcb->soft_error, .soft = true}});
-    }
-    layer_settle(tcb);
 }
 
 /* ---- time */

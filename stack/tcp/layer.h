@@ -19,7 +19,7 @@ struct tcp_layer {
     struct isn isn;
     unsigned connection_count;
     uint64_t challenge_window_start_us;
-    unsigned challenge_count;
+    unsigned challenge_left; /* challenge ACKs that may still be sent in that second */
 };
 
 /* Inside tcp/: a child of `listener` for the connection `id`, in the table and counted; NULL when
@@ -33,6 +33,9 @@ void layer_adopt(struct tcb *tcb);
 void layer_settle(struct tcb *tcb);
 /* End every connection that `listener` has not handed out yet. */
 void layer_abort_children(struct tcb *listener);
+/* The connection `id`, thawed if need be; NULL: there is none, or memory is short. To be settled.
+ */
+struct tcb *layer_find(struct stack *stack, const struct flow_id *id);
 struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local, uint16_t port);
 
 int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack);

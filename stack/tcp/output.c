@@ -54,7 +54,7 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
 
 static bool plan_syn(struct tcb *tcb, struct plan *plan)
 {
-    if (tcb->snd_nxt != tcb->iss)
+    if (tcb_is_synchronized(tcb) || tcb->snd_nxt != tcb->iss)
         return false;
     bool is_answer = tcb->state == TCPS_SYN_RECEIVED;
     *plan = (struct plan){
@@ -85,7 +85,7 @@ static uint32_t whole_segments(const struct tcb *tcb, uint32_t len)
 
 static bool plan_resend(struct tcb *tcb, struct plan *plan)
 {
-    bool in_handshake = tcb->cc.ops == NULL;
+    bool in_handshake = !tcb_is_synchronized(tcb);
     uint32_t allowance = in_handshake ? tcb->snd_mss : recovery_allowance(tcb);
     uint32_t max_bytes = whole_segments(tcb, allowance);
 
@@ -97,7 +97,7 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
     bool network_allows =
         record->end - record->start <= allowance || (!in_handshake && recovery_pipe(tcb) == 0);
     bool in_window = record->start == tcb->snd_una || /* SHLD-16; the first doubles as a probe */
-                     seq_lt(record->start, tcb->snd_una + tcb->snd_wnd);
+                     seq_lt(record->start, tcb_snd_edge(tcb));
     if (!network_allows || !in_window)
         return false;
     *plan = (struct plan){.seq = record->start,
@@ -105,7 +105,7 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
                           .flags = TCP_ACK,
                           .resent = record,
                           .cause = tcb->resend_cause};
-    if (record->start == tcb->iss) {
+    if (in_handshake) {
         plan->flags = tcb->state == TCPS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
         plan->len--;
     }
@@ -142,7 +142,7 @@ static bool may_send_data(const struct tcb *tcb)
 /* What is left of the peer's window; it may have shrunk below what is in flight (MUST-34). */
 static uint32_t usable_window(const struct tcb *tcb)
 {
-    uint32_t edge = tcb->snd_una + tcb->snd_wnd;
+    uint32_t edge = tcb_snd_edge(tcb);
 
     return seq_lt(tcb->snd_nxt, edge) ? edge - tcb->snd_nxt : 0;
 }
@@ -183,16 +183,18 @@ static bool plan_fin_alone(struct tcb *tcb, struct plan *plan)
 }
 
 /* The override timer of silly-window avoidance and the zero-window probe are one: TIMER_PERSIST. */
-static void arm_persist(struct tcb *tcb)
+uint64_t tcp_persist_us(const struct tcb *tcb)
 {
-    if (tcb->deadline_us[TIMER_PERSIST] != NEVER)
-        return;
     uint64_t wait_us = tcp_rto_current_us(&tcb->rto, tcb->config); /* SHLD-29 */
     for (unsigned i = 0; i < tcb->probe_count && wait_us < tcb->config->rto_max_us; i++)
         wait_us *= 2; /* SHLD-30 */
-    if (wait_us > tcb->config->rto_max_us)
-        wait_us = tcb->config->rto_max_us;
-    tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + wait_us);
+    return wait_us > tcb->config->rto_max_us ? tcb->config->rto_max_us : wait_us;
+}
+
+static void arm_persist(struct tcb *tcb)
+{
+    if (tcb->deadline_us[TIMER_PERSIST] == NEVER)
+        tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
 }
 
 static bool plan_new_data(struct tcb *tcb, struct plan *plan)
@@ -209,6 +211,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
             arm_persist(tcb);
         return false;
     }
+    if (tcb->snd_nxt == tcb->snd_una)
+        recovery_after_idle(tcb);
     uint32_t allowance = recovery_allowance(tcb);
     uint32_t len = waiting < usable ? waiting : usable;
     if (len > packet_max_bytes(tcb))
@@ -258,12 +262,22 @@ static bool plan_probe(struct tcb *tcb, struct plan *plan)
 
 /* ---- 5. an acknowledgment alone */
 
+/* SND.NXT, unless a probe that the peer has not taken, or a shrunk window, has left that outside
+ * what the peer accepts: it would drop the acknowledgment, and answer it, and we would answer that.
+ */
+static uint32_t acceptable_seq(const struct tcb *tcb)
+{
+    return seq_min(tcb->snd_nxt, tcb_snd_edge(tcb));
+}
+
 static bool plan_ack(struct tcb *tcb, struct plan *plan)
 {
     if (!tcb->ack_now || tcb->state == TCPS_SYN_SENT)
         return false;
-    *plan = (struct plan){
-        .seq = tcb->snd_nxt, .flags = TCP_ACK, .cause = tcb->ack_cause, .clause = "9293 3.8.6.3"};
+    *plan = (struct plan){.seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt,
+                          .flags = TCP_ACK,
+                          .cause = tcb->ack_cause,
+                          .clause = "9293 3.8.6.3"};
     return true;
 }
 
@@ -308,6 +322,10 @@ static uint16_t announce_window(struct tcb *tcb)
     uint32_t raw = edge == tcb->rcv_adv ? (wnd + unit - 1) / unit : wnd / unit;
     bool was_closed = tcb->rcv_adv == tcb->rcv_nxt;
 
+    /* Rounding up many times would let the edge creep beyond the buffer; there it gives way by less
+     * than a unit, as RFC 7323 2.4 foresees. What was announced is still accepted. */
+    if (raw * unit > wnd && tcb->receive_ring.used + raw * unit > tcb->rcv_buffer_bytes + unit)
+        raw--;
     if (raw > UINT16_MAX)
         raw = UINT16_MAX;
     tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt + raw * unit);
@@ -332,6 +350,8 @@ static uint16_t announce_syn_window(struct tcb *tcb)
         wnd = tcb->rcv_buffer_bytes < UINT16_MAX ? tcb->rcv_buffer_bytes : UINT16_MAX;
     if (wnd < tcb->rcv_adv - tcb->rcv_nxt) /* an ACK in SYN-RECEIVED was rounded up */
         wnd = tcb->rcv_adv - tcb->rcv_nxt;
+    if (wnd > UINT16_MAX)
+        wnd = UINT16_MAX;
     tcb->rcv_adv = tcb->rcv_nxt + wnd; /* in SYN-SENT set again when the peer's SYN is known */
     return (uint16_t)wnd;
 }
@@ -422,11 +442,15 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
                                                         plan->seq + occupied - tcb->iss,
                                                         plan->resent->transmission_count}});
     } else {
-        if (!records_append(&tcb->in_flight, plan->seq, plan->seq + occupied, now_us))
+        if (!records_append(&tcb->in_flight, plan->seq, plan->seq + occupied, now_us)) {
+            tcb_timer_set(tcb, TIMER_RETRANSMIT, /* memory is short: try again then */
+                          now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
             return false;
+        }
         tcb->snd_nxt = plan->seq + occupied;
         tcb->bytes_sent += plan->len;
     }
+    tcb->last_sent_us = now_us;
     if (tcb->unanswered_since_us == NEVER)
         tcb->unanswered_since_us = now_us;
     bool is_repair = plan->resent != NULL && tcb->recovery.is_active; /* RFC 6675 6: MAY re-arm */
@@ -470,7 +494,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         seg.ack = tcb->rcv_nxt;
     seg.wnd = plan->flags & TCP_SYN ? announce_syn_window(tcb) : announce_window(tcb);
     if (plan->len > 0) {
-        uint32_t first = tcb->snd_una == tcb->iss ? tcb->iss + 1 : tcb->snd_una;
+        uint32_t first = tcb_first_data_seq(tcb);
         ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
         if (plan->seq + plan->len == first + tcb->send_ring.used)
             seg.flags |= TCP_PSH;
@@ -508,7 +532,9 @@ void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq,
 
 void tcp_send_reset(struct tcb *tcb, const char *cause)
 {
-    tcp_send_stray(tcb->stack, &tcb->flow.id, tcb->snd_nxt, tcb->rcv_nxt, TCP_RST | TCP_ACK, cause);
+    uint32_t seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt;
+
+    tcp_send_stray(tcb->stack, &tcb->flow.id, seq, tcb->rcv_nxt, TCP_RST | TCP_ACK, cause);
 }
 
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,

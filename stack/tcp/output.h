@@ -18,6 +18,10 @@ void tcp_send_reset(struct tcb *tcb, const char *cause);
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
                 const char *cause);
 
+/* How long the persist timer waits: one RTO, doubled for each probe that was not answered with a
+ * larger window (SHLD-29, SHLD-30). */
+uint64_t tcp_persist_us(const struct tcb *tcb);
+
 /* Is the receive window worth announcing anew, without a segment that asks for it (MUST-39)? */
 bool tcp_window_update_is_due(const struct tcb *tcb);
 

@@ -24,6 +24,8 @@ static const unsigned allowed[TCPS_COUNT] = {
     [TCPS_TIME_WAIT] = 0,
 };
 
+static const uint32_t IPV4_AND_TCP_BYTES = (uint32_t)IPV4_HEADER_BYTES + TCP_HEADER_BYTES;
+
 struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_state state,
                     const struct tcp_config *config, struct shared_config *shared)
 {
@@ -48,7 +50,8 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcb->rcv_buffer_bytes = config->receive_buffer_bytes;
     tcp_rto_init(&tcb->rto, config);
     tcb_update_mss(tcb);
-    tcb->rcv_mss = 536;
+    tcb->rcv_mss = tcb_announced_mss(tcb) < 536 ? tcb_announced_mss(tcb) : 536;
+    tcb->progress_us = tcb->last_sent_us = stack->now_us;
     return tcb;
 }
 
@@ -162,7 +165,7 @@ void tcb_notify(struct tcb *tcb)
 
 uint16_t tcb_announced_mss(const struct tcb *tcb)
 {
-    uint32_t mss = tcb->stack->config.mtu_bytes - (uint32_t)IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
+    uint32_t mss = tcb->stack->config.mtu_bytes - IPV4_AND_TCP_BYTES;
 
     if (tcb->config->mss_clamp_bytes != 0 && tcb->config->mss_clamp_bytes < mss)
         mss = tcb->config->mss_clamp_bytes;
@@ -173,10 +176,13 @@ void tcb_update_mss(struct tcb *tcb)
 {
     enum { TIMESTAMPS_BYTES = 12, PEER_MSS_MIN_BYTES = 48 };
     uint32_t mss = tcb_announced_mss(tcb);
+    uint32_t path_mss = tcb->path_mtu == 0 ? mss : tcb->path_mtu - IPV4_AND_TCP_BYTES;
     /* Departure from MUST-16: a peer that announces an MSS of 1 would make us send a header per
      * byte. */
     uint32_t peer_mss = tcb->peer_mss < PEER_MSS_MIN_BYTES ? PEER_MSS_MIN_BYTES : tcb->peer_mss;
 
+    if (path_mss < mss)
+        mss = path_mss;
     if (peer_mss < mss)
         mss = peer_mss;
     if (tcb->timestamps && mss > TIMESTAMPS_BYTES)
@@ -198,7 +204,7 @@ uint32_t tcb_urgent_bytes(const struct tcb *tcb)
 
 uint32_t tcb_unsent_bytes(const struct tcb *tcb)
 {
-    uint32_t first = tcb->snd_una == tcb->iss ? tcb->iss + 1 : tcb->snd_una;
+    uint32_t first = tcb_first_data_seq(tcb);
     uint32_t sent = seq_gt(tcb->snd_nxt, first) ? tcb->snd_nxt - first : 0;
 
     if (tcb->fin_sent && sent > 0)

@@ -64,6 +64,7 @@ struct tcb {
     bool fin_sent;
     uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
     uint16_t peer_mss; /* what the peer announced */
+    uint16_t path_mtu; /* what a router has told, RFC 1191; 0: nothing yet */
 
     /* Receive sequence variables. */
     uint32_t irs, rcv_nxt;
@@ -100,8 +101,12 @@ struct tcb {
 
     uint64_t deadline_us[TIMER_COUNT];
     uint64_t unanswered_since_us; /* the first transmission that waits for an answer; NEVER: none */
-    unsigned probe_count;         /* zero-window probes in a row */
-    bool trouble_reported;        /* R1 passed, SHLD-9 */
+    uint64_t progress_us;         /* when SND.UNA advanced last, or the application let go */
+    uint64_t last_sent_us;        /* when something that counts in sequence numbers left last */
+    bool has_unwanted_ack;
+    uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
+    unsigned probe_count;     /* zero-window probes in a row */
+    bool trouble_reported;    /* R1 passed, SHLD-9 */
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;
@@ -135,7 +140,8 @@ void tcb_notify(struct tcb *tcb);
 /* Emit an event of this connection; `event` needs kind, cause, clause and its part of the union. */
 void tcb_trace(const struct tcb *tcb, struct trace_event event);
 
-/* Has our SYN been sent; has it been acknowledged? */
+/* Our SYN has been acknowledged. Asked of the state, not of SND.UNA: after 4 GiB that is ISS again.
+ */
 static inline bool tcb_is_synchronized(const struct tcb *tcb)
 {
     return tcb->state >= TCPS_ESTABLISHED;
@@ -166,6 +172,19 @@ uint16_t tcb_announced_mss(const struct tcb *tcb);
 void tcb_update_mss(struct tcb *tcb);
 /* How far the end of urgent data lies ahead of what the application has read; 0: not urgent. */
 uint32_t tcb_urgent_bytes(const struct tcb *tcb);
+/* The sequence number of the first byte in the send ring. */
+static inline uint32_t tcb_first_data_seq(const struct tcb *tcb)
+{
+    return tcb_is_synchronized(tcb) ? tcb->snd_una : tcb->iss + 1;
+}
+
+/* The right edge of the peer's window. It may lie before SND.NXT: shrunk, or a probe is in flight.
+ */
+static inline uint32_t tcb_snd_edge(const struct tcb *tcb)
+{
+    return tcb->snd_una + tcb->snd_wnd;
+}
+
 /* Bytes of the send ring that have not been sent yet. */
 uint32_t tcb_unsent_bytes(const struct tcb *tcb);
 

@@ -84,7 +84,8 @@ struct tcb *tcp_accept(struct tcb *listener);
  * rest to be offered again after the peer acknowledges. Otherwise a negative enum tcp_err:
  * TCP_ERR_CLOSING after tcp_shutdown(), TCP_ERR_RESET after a reset, TCP_ERR_NOT_OPEN in LISTEN. */
 ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len);
-/* Room in the send ring itself, *room bytes (0 if full); fill it and say how much was used. */
+/* Room in the send ring itself, *room bytes (0 if full), valid until the next call to the stack;
+ * fill it and say how much was used. Committing more than there was room for is TCP_ERR_INVALID. */
 uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room);
 ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len);
 

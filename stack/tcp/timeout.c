@@ -49,14 +49,28 @@ void tcp_on_time(struct tcb *tcb)
         wheel_set(&tcb->stack->tcp.wheel, &tcb->flow.timer, next_us);
 }
 
+/* R2 of the state. A SYN is given 3 minutes (MUST-23); the answer to one far less, since the peer
+ * will repeat its SYN, and since a flood of forged ones fills the backlog for so long. */
+static uint64_t r2_of(const struct tcb *tcb)
+{
+    if (tcb_is_synchronized(tcb))
+        return tcb->config->r2_us;
+    return tcb->passive_open ? tcb->config->syn_ack_r2_us : tcb->config->syn_r2_us;
+}
+
 /* R1 and R2, 9293 3.8.3: true when the connection has been given up (MUST-20, SHLD-11). */
 static bool gave_up(struct tcb *tcb, unsigned attempts)
 {
     bool in_handshake = !tcb_is_synchronized(tcb);
-    uint64_t r2_us = in_handshake ? tcb->config->syn_r2_us : tcb->config->r2_us; /* MUST-23 */
+    uint64_t now_us = tcb->stack->now_us;
+    uint64_t r2_us = r2_of(tcb);
+    bool is_unanswered =
+        tcb->unanswered_since_us != NEVER && now_us - tcb->unanswered_since_us >= r2_us;
+    /* Nobody is left who could abort it: a peer that never opens its window would keep it for ever.
+     */
+    bool is_orphan = !tcb->is_held && tcb->listener == NULL && now_us - tcb->progress_us >= r2_us;
 
-    if (tcb->unanswered_since_us != NEVER &&
-        tcb->stack->now_us - tcb->unanswered_since_us >= r2_us) {
+    if (is_unanswered || is_orphan) {
         if (!in_handshake)
             tcp_send_reset(tcb, "gives up: no answer for too long (R2)");
         tcb_fail(tcb,
@@ -78,7 +92,11 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
 /* RFC 6298 (5.4) to (5.6). */
 static void on_retransmit(struct tcb *tcb)
 {
-    if (tcb->in_flight.count == 0 || gave_up(tcb, tcb->rto.backoff_count + 1))
+    if (tcb->in_flight.count == 0) { /* there was no memory to send; try again */
+        tcb_wants_output(tcb);
+        return;
+    }
+    if (gave_up(tcb, tcb->rto.backoff_count + 1))
         return;
     recovery_on_timeout(tcb);
     tcp_rto_back_off(&tcb->rto); /* (5.5) */
@@ -91,9 +109,11 @@ static void on_retransmit(struct tcb *tcb)
  * larger one. */
 static void on_persist(struct tcb *tcb)
 {
-    if (gave_up(tcb, tcb->probe_count + 1))
+    bool is_moot = tcb->snd_wnd > 0 && tcb->in_flight.count > 0; /* data could be sent after all */
+    if (is_moot || gave_up(tcb, tcb->probe_count + 1))
         return;
     tcb->probe_count++;
+    tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
     if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
         tcb->recovery.send_one = true;

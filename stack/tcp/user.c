@@ -42,6 +42,7 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
         if (shared == NULL)
             return NULL;
         shared->config = *config;
+        tcp_config_bound(&shared->config);
         config = &shared->config;
     } else {
         config = &stack->config.tcp;
@@ -214,9 +215,13 @@ uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room)
 ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
 {
     enum tcp_err error = may_send(tcb);
+    size_t room;
 
     if (error != TCP_OK)
         return error;
+    (void)tcp_send_reserve(tcb, &room);
+    if (len > room)
+        return TCP_ERR_INVALID;
     ring_commit(&tcb->send_ring, len);
     tcb->last_readiness = tcp_readiness(tcb);
     if (len > 0)
@@ -329,6 +334,7 @@ static void release(struct tcb *tcb)
 {
     tcb->is_held = false;
     tcb->context = NULL;
+    tcb->progress_us = tcb->stack->now_us;
     queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
 }
 

@@ -104,7 +104,8 @@ static uint32_t edge_of(const struct wire *wire, unsigned from, const struct tcp
     return seg->ack + ((uint32_t)seg->wnd << (is_scaled ? end->window_shift : 0));
 }
 
-/* 9293 3.4: acknowledgments do not go back. 3.8.6.2.1, SHLD-14: neither does the window's edge. */
+/* 9293 3.4: acknowledgments do not go back. 3.8.6.2.1, SHLD-14: neither does the window's edge, but
+ * for what the scale cannot express where the buffer is full (RFC 7323 2.4). */
 static void check_ack_and_edge(struct sim *sim, unsigned from, const struct tcp_segment *seg)
 {
     struct wire *wire = sim->context;
@@ -115,7 +116,8 @@ static void check_ack_and_edge(struct sim *sim, unsigned from, const struct tcp_
         sim_fail(sim, "end %u acknowledges less than before", from);
     if (seq_gt(seg->ack, peer->highest))
         sim_fail(sim, "end %u acknowledges what was not sent", from);
-    if (self->has_edge && seq_lt(edge, self->edge))
+    uint32_t unit = self->has_window_scale ? 1u << self->window_shift : 1;
+    if (self->has_edge && seq_leq(edge + unit, self->edge))
         sim_fail(sim, "the window of end %u shrinks by %u", from, self->edge - edge);
     self->has_ack = self->has_edge = true;
     self->ack = seg->ack;

@@ -25,7 +25,8 @@ static uint32_t get_u32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* SHLD-14: the right edge of our window never moves left. */
+/* SHLD-14: the right edge of our window never moves left, but for what the window scale cannot
+ * express when the buffer is full (RFC 7323 2.4). */
 static void watch_right_edge(struct chaos *c, const uint8_t *tcp)
 {
     struct talk *t = c->t;
@@ -37,7 +38,7 @@ static void watch_right_edge(struct chaos *c, const uint8_t *tcp)
         return; /* a connection that was let go is still talking */
     uint32_t win = (uint32_t)(tcp[14] << 8 | tcp[15]) << status.rcv_wnd_shift;
     uint32_t edge = get_u32(tcp + 8) + win;
-    if (c->edge_of == t->tcb && (int32_t)(edge - c->edge) < 0)
+    if (c->edge_of == t->tcb && (int32_t)(edge - c->edge) <= -(1 << status.rcv_wnd_shift))
         talk_fail(t, __FILE__, __LINE__, "the right edge moves left by %d",
                   (int32_t)(c->edge - edge));
     c->edge_of = t->tcb;

@@ -46,9 +46,10 @@ START_TEST(syn_is_sent_again_for_three_minutes_with_doubling_waits)
 }
 END_TEST
 
-START_TEST(syn_ack_is_sent_again_for_three_minutes_with_doubling_waits)
+/* The three minutes of MUST-23 are the SYN's: forged SYNs fill the backlog no longer than this. */
+START_TEST(syn_ack_is_sent_again_five_times_with_doubling_waits)
 {
-    static const unsigned waits_ms[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 0};
+    static const unsigned waits_ms[] = {1000, 2000, 4000, 8000, 16000, 0};
     struct talk *t = talk_in_state(TCPS_SYN_RECEIVED);
 
     sends_again_after(t, "S. 0:0(0) ack 1 <mss 1460>", waits_ms);
@@ -293,22 +294,23 @@ START_TEST(r1_is_reported_once_and_the_connection_goes_on)
 }
 END_TEST
 
-/* 9293 3.8.3 (c), SHLD-11: at least 100 s. */
-START_TEST(r2_ends_the_connection_after_a_hundred_seconds)
+/* 9293 3.8.3 (c), SHLD-11: at least 100 s; by default as long as Linux takes, a quarter of an hour.
+ */
+START_TEST(r2_ends_the_connection_after_fifteen_minutes)
 {
     struct talk *t = with_rtt_of_100_ms(NULL, "mss 1460");
 
     app_writes(t, 10);
     we_send(t, "P. 1:11(10) ack 1");
     uint64_t begin_us = t->now_us;
-    while (t->state == TCPS_ESTABLISHED && t->now_us - begin_us < 400000000) {
+    while (t->state == TCPS_ESTABLISHED && t->now_us - begin_us < 2000000000) {
         ck_assert_uint_ne(time_until_we_send_us(t, 100000), UINT64_MAX);
         if (t->state == TCPS_ESTABLISHED)
             we_send(t, "P. 1:11(10) ack 1");
     }
     we_send(t, "R. 11:11(0) ack 1");
-    ck_assert_uint_ge(t->now_us - begin_us, 100000000);
-    ck_assert_uint_le(t->now_us - begin_us, 160000000);
+    ck_assert_uint_ge(t->now_us - begin_us, 900000000);
+    ck_assert_uint_le(t->now_us - begin_us, 960000000);
     ck_assert_int_eq(tcp_error(t->tcb), TCP_ERR_TIMED_OUT);
     talk_free(t);
 }
@@ -360,7 +362,7 @@ END_TEST
 static void tests(TCase *tc)
 {
     tcase_add_test(tc, syn_is_sent_again_for_three_minutes_with_doubling_waits);
-    tcase_add_test(tc, syn_ack_is_sent_again_for_three_minutes_with_doubling_waits);
+    tcase_add_test(tc, syn_ack_is_sent_again_five_times_with_doubling_waits);
     tcase_add_test(tc, handshake_goes_on_after_a_lost_syn_ack);
     tcase_add_test(tc, data_is_sent_again_after_the_rto_with_doubling_waits);
     tcase_add_test(tc, fin_is_sent_again);
@@ -375,7 +377,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, after_a_lost_syn_rto_is_three_seconds_and_the_window_one_segment);
     tcase_add_test(tc, retransmission_carries_the_latest_acknowledgment);
     tcase_add_test(tc, r1_is_reported_once_and_the_connection_goes_on);
-    tcase_add_test(tc, r2_ends_the_connection_after_a_hundred_seconds);
+    tcase_add_test(tc, r2_ends_the_connection_after_fifteen_minutes);
     tcase_add_loop_test(tc, r2_is_the_applications_to_set, 0, 2);
     tcase_add_test(tc, progress_begins_r2_anew);
 }

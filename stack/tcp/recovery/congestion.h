@@ -11,10 +11,11 @@ struct congestion_ops;
 
 struct congestion {
     const struct congestion_ops *ops;
-    uint32_t cwnd;        /* bytes */
-    uint32_t ssthresh;    /* bytes; UINT32_MAX: not known yet */
-    uint32_t mss;         /* SMSS, bytes of payload */
-    uint32_t acked_bytes; /* counted towards the next increase in congestion avoidance */
+    uint32_t cwnd;         /* bytes */
+    uint32_t ssthresh;     /* bytes; UINT32_MAX: not known yet */
+    uint32_t mss;          /* SMSS, bytes of payload */
+    uint32_t initial_cwnd; /* also the restart window, RFC 5681 4.1 */
+    uint32_t acked_bytes;  /* counted towards the next increase in congestion avoidance */
     uint32_t prior_cwnd, prior_ssthresh; /* before the last reduction, for on_undo */
 };
 

@@ -6,6 +6,7 @@
  * judged by the old SACKs above it: if it is lost again the timer finds out. Without SACK: the
  * third duplicate ACK says that the first segment is lost (RFC 5681 3.2), and during recovery each
  * partial acknowledgment says that the next one is (RFC 6582 3.2 step 3). */
+#include "../seq.h"
 #include "recovery.h"
 
 enum { DUP_THRESH = 3 };
@@ -19,7 +20,8 @@ static bool detect_by_sack(struct tcb *tcb)
     if (records->sacked_bytes == 0)
         return false;
     if (!tcb->recovery.is_active && tcb->recovery.dup_ack_count >= DUP_THRESH &&
-        !records_at(records, 0)->lost && !records_at(records, 0)->sacked) {
+        seq_gt(tcb->snd_una, tcb->recovery.recover) && !records_at(records, 0)->lost &&
+        !records_at(records, 0)->sacked) {
         records_mark_lost(records, 0, tcb->snd_mss);
         found = true;
     }
@@ -46,7 +48,9 @@ bool detect_losses(struct tcb *tcb)
         return false;
     if (tcb->sack)
         return detect_by_sack(tcb);
-    if (!tcb->recovery.is_active && tcb->recovery.dup_ack_count != DUP_THRESH)
+    bool is_third = tcb->recovery.dup_ack_count == DUP_THRESH &&
+                    seq_gt(tcb->snd_una, tcb->recovery.recover); /* RFC 6582 3.2 step 2 */
+    if (!tcb->recovery.is_active && !is_third)
         return false;
     if (records_at(&tcb->in_flight, 0)->lost)
         return false;

@@ -108,7 +108,8 @@ static bool split(struct tx_records *records, unsigned i, uint32_t seq)
     return true;
 }
 
-uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right)
+uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
+                      unsigned record_max)
 {
     uint32_t newly_bytes = 0;
 
@@ -119,11 +120,12 @@ uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right)
         if (seq_leq(record->end, left) || record->sacked)
             continue;
         if (seq_lt(record->start, left)) {
-            if (!split(records, i, left))
+            if (records->count >= record_max || !split(records, i, left))
                 break;
             continue; /* the second half is next */
         }
-        if (seq_lt(right, record->end) && !split(records, i, right))
+        if (seq_lt(right, record->end) &&
+            (records->count >= record_max || !split(records, i, right)))
             break;
         record = records_at(records, i); /* split() may have moved it */
         uncount(records, record, length_of(record));

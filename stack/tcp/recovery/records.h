@@ -39,8 +39,9 @@ bool records_append(struct tx_records *records, uint32_t start, uint32_t end, ui
 /* Forget everything before `una`. */
 struct tx_acked records_ack(struct tx_records *records, uint32_t una);
 /* Mark [left, right) as held by the peer, splitting ranges at its edges. Returns how many bytes are
- * newly marked. */
-uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right);
+ * newly marked. Nothing is split any more once there are record_max ranges. */
+uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
+                      unsigned record_max);
 /* Forget all SACKs: the peer may have reneged, RFC 2018 section 8. */
 void records_forget_sacks(struct tx_records *records);
 /* Everything that is not sacked is lost. */

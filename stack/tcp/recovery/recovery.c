@@ -19,7 +19,25 @@ void recovery_start(struct tcb *tcb)
         tcp_rto_after_lost_syn(&tcb->rto);
     }
     congestion_init(&tcb->cc, &congestion_reno, tcb->snd_mss, segments);
-    tcb->recovery = (struct recovery){.recover = tcb->snd_una};
+    tcb->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
+}
+
+static void trace_cwnd(struct tcb *tcb, const char *cause)
+{
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_CWND,
+                                        .cause = cause,
+                                        .u.cwnd = {tcb->cc.cwnd, tcb->cc.ssthresh}});
+}
+
+void recovery_after_idle(struct tcb *tcb)
+{
+    uint64_t pause_us = tcb->stack->now_us - tcb->last_sent_us;
+
+    if (pause_us <= tcp_rto_current_us(&tcb->rto, tcb->config) ||
+        tcb->cc.cwnd <= tcb->cc.initial_cwnd)
+        return;
+    tcb->cc.cwnd = tcb->cc.initial_cwnd;
+    trace_cwnd(tcb, "restart after a pause (RFC 5681 4.1)");
 }
 
 uint32_t recovery_pipe(const struct tcb *tcb)
@@ -49,13 +67,6 @@ static void trace_recovery(struct tcb *tcb, enum trace_recovery what, const char
                        .cause = cause,
                        .clause = clause,
                        .u.recovery = {.what = what, .recover = tcb->recovery.recover - tcb->iss}});
-}
-
-static void trace_cwnd(struct tcb *tcb, const char *cause)
-{
-    tcb_trace(tcb, (struct trace_event){.kind = TRACE_CWND,
-                                        .cause = cause,
-                                        .u.cwnd = {tcb->cc.cwnd, tcb->cc.ssthresh}});
 }
 
 /* Without SACK: count what the duplicate ACKs say has arrived; a cumulative ACK covers some of it.
@@ -130,6 +141,10 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
     struct recovery *recovery = &tcb->recovery;
 
     count_duplicates(tcb, news);
+    if (!recovery->is_active && !recovery->is_after_timeout &&
+        seq_gt(tcb->snd_una, recovery->recover))
+        recovery->recover =
+            tcb->snd_una - 1; /* keeps up, so that it never lies half the space back */
     bool was_active = recovery->is_active;
     if ((recovery->is_active || recovery->is_after_timeout) &&
         seq_geq(tcb->snd_una, recovery->recover))

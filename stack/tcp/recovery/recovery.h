@@ -15,6 +15,8 @@ struct ack_news {
 
 /* The handshake is done: initial window, RTO after a lost SYN. */
 void recovery_start(struct tcb *tcb);
+/* Before the first segment after a pause, RFC 5681 4.1. */
+void recovery_after_idle(struct tcb *tcb);
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
 /* The retransmission timer expired; the back-off has not been counted yet. */
 void recovery_on_timeout(struct tcb *tcb);

@@ -15,11 +15,12 @@ static uint32_t larger(uint32_t a, uint32_t b)
 void congestion_init(struct congestion *cc, const struct congestion_ops *ops, uint32_t mss,
                      uint32_t segments)
 {
-    uint32_t cwnd = segments * mss;
+    uint32_t cwnd = larger(segments, 1) * mss;
 
     if (segments == 10) /* RFC 6928 (1) */
         cwnd = mss * 10 < 14600 ? mss * 10 : larger(2 * mss, 14600);
-    *cc = (struct congestion){.ops = ops, .cwnd = cwnd, .ssthresh = UINT32_MAX, .mss = mss};
+    *cc = (struct congestion){
+        .ops = ops, .cwnd = cwnd, .initial_cwnd = cwnd, .ssthresh = UINT32_MAX, .mss = mss};
 }
 
 static void on_ack(struct congestion *cc, uint32_t bytes)
