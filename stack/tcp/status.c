@@ -74,7 +74,7 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .snd_wnd = tcb->snd_wnd,
         .irs = tcb->irs,
         .rcv_nxt = tcb->rcv_nxt,
-        .rcv_wnd = tcb->rcv_adv - tcb->rcv_nxt,
+        .rcv_wnd = tcb_rcv_wnd(tcb),
         .cwnd_bytes = tcb->cc.cwnd,
         .ssthresh_bytes = tcb->cc.ssthresh,
         .in_flight_bytes = recovery_pipe(tcb),

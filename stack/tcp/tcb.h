@@ -178,6 +178,12 @@ static inline uint32_t tcb_first_data_seq(const struct tcb *tcb)
     return tcb_is_synchronized(tcb) ? tcb->snd_una : tcb->iss + 1;
 }
 
+/* RCV.WND. */
+static inline uint32_t tcb_rcv_wnd(const struct tcb *tcb)
+{
+    return tcb->rcv_adv - tcb->rcv_nxt;
+}
+
 /* The right edge of the peer's window. It may lie before SND.NXT: shrunk, or a probe is in flight.
  */
 static inline uint32_t tcb_snd_edge(const struct tcb *tcb)

@@ -96,7 +96,7 @@ END_TEST
 START_TEST(sacked_range_gives_no_late_sample)
 {
     with(3);
-    records_sack(&records, BASE + 10, BASE + 30);
+    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX);
     struct tx_acked acked = records_ack(&records, BASE + 30);
     ck_assert(acked.has_rtt);
     ck_assert_uint_eq(acked.sent_us, 100);
@@ -118,11 +118,13 @@ START_TEST(sack_splits_ranges_at_its_edges)
     };
 
     with(4);
-    ck_assert_uint_eq(records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right),
-                      rows[_i].newly);
+    ck_assert_uint_eq(
+        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX),
+        rows[_i].newly);
     is(rows[_i].after);
     /* The same once more says nothing new. */
-    ck_assert_uint_eq(records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right), 0);
+    ck_assert_uint_eq(
+        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX), 0);
     is(rows[_i].after);
     records_free(&records);
 }
@@ -133,7 +135,7 @@ START_TEST(lost_range_that_is_sacked_is_not_lost)
     with(3);
     records_all_lost(&records);
     is("0-10l 10-20l 20-30l");
-    ck_assert_uint_eq(records_sack(&records, BASE + 10, BASE + 20), 10);
+    ck_assert_uint_eq(records_sack(&records, BASE + 10, BASE + 20, UINT32_MAX), 10);
     is("0-10l 10-20s 20-30l");
     records_mark_lost(&records, 1, UINT32_MAX);
     is("0-10l 10-20s 20-30l");
@@ -145,7 +147,7 @@ END_TEST
 START_TEST(forgotten_sacks_can_be_lost)
 {
     with(3);
-    records_sack(&records, BASE + 10, BASE + 30);
+    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX);
     records_forget_sacks(&records);
     is("0-10 10-20 20-30");
     records_all_lost(&records);
@@ -215,7 +217,8 @@ START_TEST(list_stays_sound_and_small)
             una = at;
             records_ack(&records, BASE + una);
         } else if (what == 4) {
-            records_sack(&records, BASE + at, BASE + (nxt - at < much ? nxt : at + much));
+            records_sack(&records, BASE + at, BASE + (nxt - at < much ? nxt : at + much),
+                         UINT32_MAX);
         } else if (what == 5 && records.count > 0) {
             records_mark_lost(&records, at % records.count, much);
         } else if (what == 6 && records_next_lost(&records, much) != NULL) {

@@ -1,0 +1,254 @@
+/* SEGMENT ARRIVES, the fifth check: the ACK field (RFC 9293 3.10.7.4). What it acknowledges leaves
+ * the flight, gives a round-trip sample (RFC 6298, RFC 7323 4.1), opens the window, and tells
+ * recovery/ what is lost; the acknowledgment of our FIN moves the state on. */
+#include "arrives_steps.h"
+
+#include "output.h"
+#include "recovery/recovery.h"
+#include "seq.h"
+
+void arrives_set_window(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    uint32_t shift = seg->flags & TCP_SYN ? 0 : tcb->snd_wnd_shift; /* RFC 7323 2.2 */
+
+    tcb->snd_wnd = (uint32_t)seg->wnd << shift;
+    tcb->snd_wl1 = seg->seq;
+    tcb->snd_wl2 = seg->ack;
+    if (tcb->snd_wnd > tcb->max_snd_wnd)
+        tcb->max_snd_wnd = tcb->snd_wnd;
+}
+
+/* How long ago the segment that caused this acknowledgment was sent at most, by the echoed
+ * timestamp (RFC 7323 4.1); NEVER without one. The clock of the timestamps ticks once a
+ * millisecond. */
+static uint64_t echo_age_us(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    uint32_t age_ms = tcb_tsval(tcb) - seg->options.tsecr;
+
+    if (!tcb->timestamps || !seg->options.has_timestamps || age_ms > (uint32_t)INT32_MAX)
+        return NEVER;
+    return ((uint64_t)age_ms + 1) * 1000;
+}
+
+/* A round trip, unless Karn's rule forbids it. With timestamps a retransmission may be measured too
+ * if the echo shows that it is the one that is acknowledged. An older echo proves nothing (it may
+ * come from a duplicate, which leaves the peer's TS.Recent alone), but it bounds the round trip:
+ * without that, a few lost ACKs in a row would leave the back-off at its highest although data
+ * arrives. */
+static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const struct tcp_segment *seg)
+{
+    uint64_t echo_us = echo_age_us(tcb, seg);
+    uint64_t rtt_us =
+        tcb->stack->now_us - (acked->was_retransmitted ? acked->resent_us : acked->sent_us);
+
+    if (acked->was_retransmitted ? echo_us > rtt_us + 1000 : !acked->has_rtt) {
+        if (echo_us != NEVER)
+            tcp_rto_relax(&tcb->rto, echo_us, tcb->config);
+        return;
+    }
+    if (rtt_us > echo_us) /* the ACK that was due first is lost */
+        rtt_us = echo_us;
+    tcp_rto_sample(&tcb->rto, rtt_us, tcb->config);
+    tcb_trace(tcb, (struct trace_event){
+                       .kind = TRACE_RTT,
+                       .u.rtt = {rtt_us, tcb->rto.srtt_us, tcb->rto.rttvar_us, tcb->rto.rto_us}});
+}
+
+/* SND.UNA advances: forget what is acknowledged, RTT, timer. Returns by how many bytes. */
+static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    if (seq_leq(seg->ack, tcb->snd_una))
+        return 0;
+    uint32_t advance = seg->ack - tcb->snd_una;
+    uint32_t data = advance;
+
+    if (!tcb_is_synchronized(tcb))
+        data--; /* the SYN */
+    if (tcb->fin_sent && seg->ack == tcb->snd_nxt)
+        data--; /* the FIN */
+    ring_consume(&tcb->send_ring, data);
+    tcb->bytes_acked += data;
+    tcb->snd_una = seg->ack;
+    tcb->progress_us = tcb->stack->now_us;
+    struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
+    sample_rtt(tcb, &acked, seg);
+    tcb->trouble_reported = false;
+    if (tcb->in_flight.count == 0) /* RFC 6298 (5.2) */
+        tcb_timer_clear(tcb, TIMER_RETRANSMIT);
+    else /* (5.3) */
+        tcb_timer_set(tcb, TIMER_RETRANSMIT,
+                      tcb->stack->now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
+    if (tcb->send_ring.used == 0 && tcb->send_ring.size > 0)
+        tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
+    return data;
+}
+
+void arrives_take_syn_ack(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    advance_snd_una(tcb, seg);
+    tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
+}
+
+/* RFC 2018: blocks outside (SND.UNA, SND.NXT] are old or lies, and are ignored. */
+static uint32_t take_sacks(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    enum { RECORDS_SPARE = 64 };
+    /* Blocks of single bytes would cut the flight into as many records, to be walked at each ACK.
+     */
+    uint32_t record_max = RECORDS_SPARE + 4 * ((tcb->snd_nxt - tcb->snd_una) / tcb->snd_mss);
+    uint32_t newly_bytes = 0;
+
+    if (!tcb->sack)
+        return 0;
+    for (unsigned i = 0; i < seg->options.sack_count; i++) {
+        const struct tcp_sack_block *block = &seg->options.sack[i];
+        if (seq_leq(block->left, tcb->snd_una) || seq_gt(block->right, tcb->snd_nxt) ||
+            seq_geq(block->left, block->right))
+            continue;
+        newly_bytes += records_sack(&tcb->in_flight, block->left, block->right, record_max);
+    }
+    return newly_bytes;
+}
+
+/* Has the peer sent this segment after the one that set SND.WND last? Departure from 3.10.7.4
+ * fifth, which compares SEG.SEQ first: a peer that retransmits goes back with it, but never with
+ * SEG.ACK. If SND.UNA advanced and SND.WND did not, their sum would lie beyond what was announced.
+ */
+static bool is_newer_window(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    return seq_lt(tcb->snd_wl2, seg->ack) ||
+           (tcb->snd_wl2 == seg->ack && seq_leq(tcb->snd_wl1, seg->seq));
+}
+
+/* SND.WND, unless the segment is older than the one that set it last. */
+static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    bool was_closed = tcb->snd_wnd == 0;
+
+    if (!is_newer_window(tcb, seg))
+        return;
+    arrives_set_window(tcb, seg);
+    bool is_closed = tcb->snd_wnd == 0;
+    if (was_closed != is_closed)
+        tcb_trace(tcb, (struct trace_event){
+                           .kind = TRACE_WINDOW,
+                           .cause = is_closed ? "the peer's receive buffer is full"
+                                              : "the peer has room again",
+                           .u.window = {.closed = is_closed, .wnd_bytes = tcb->snd_wnd}});
+    if (is_closed || !was_closed) /* a window that stays small leaves the override timer running */
+        return;
+    tcb->probe_count = 0;
+    tcb->probe_now = false;
+    tcb_timer_clear(tcb, TIMER_PERSIST);
+    if (tcb->in_flight.count > 0) { /* the probe was not taken: again, now it fits */
+        records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
+        tcb->recovery.send_one = true;
+        tcb->resend_cause = "the window is open again";
+    }
+}
+
+/* RFC 5681 section 2: what makes an ACK a duplicate. With a closed window it answers a probe, and
+ * says nothing of a loss. */
+static bool is_duplicate_ack(const struct tcb *tcb, const struct tcp_segment *seg)
+{
+    return tcb->snd_nxt != tcb->snd_una && tcb->snd_wnd != 0 && seg->ack == tcb->snd_una &&
+           seg->payload.len == 0 && !(seg->flags & (TCP_SYN | TCP_FIN)) &&
+           ((uint32_t)seg->wnd << tcb->snd_wnd_shift) == tcb->snd_wnd;
+}
+
+/* The processing for ESTABLISHED, which the other synchronized states share. */
+static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    struct ack_news news = {.flight_before = tcb->snd_nxt - tcb->snd_una,
+                            .is_duplicate = is_duplicate_ack(tcb, seg)};
+
+    bool is_progress = seq_gt(seg->ack, tcb->snd_una);
+    news.sacked_bytes = take_sacks(tcb, seg);
+    news.acked_bytes = advance_snd_una(tcb, seg);
+    update_window(tcb, seg);
+    /* R2 counts from the last progress; a peer whose window is closed or shrunk and who goes on
+     * answering keeps the connection open (MUST-37, SHLD-17). */
+    if (seq_lt(tcb_snd_edge(tcb), tcb->snd_nxt))
+        tcb->unanswered_since_us = NEVER; /* until the next probe */
+    else if (is_progress)
+        tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
+    recovery_on_ack(tcb, &news);
+    if (news.acked_bytes > 0)
+        tcb_notify(tcb);
+    tcb_wants_output(tcb);
+}
+
+void arrives_enter_time_wait(struct tcb *tcb, const char *why, const char *clause)
+{
+    for (int t = 0; t < TIMER_COUNT; t++)
+        tcb_timer_clear(tcb, (enum tcp_timer)t);
+    tcp_set_state(tcb, TCPS_TIME_WAIT, why, clause);
+    tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + 2 * tcb->config->msl_us); /* MUST-13 */
+}
+
+/* What the acknowledgment of our FIN does. */
+static void on_fin_acked(struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case TCPS_FIN_WAIT_1:
+        tcp_set_state(tcb, TCPS_FIN_WAIT_2, "our FIN is acknowledged", "9293 3.10.7.4 fifth");
+        if (!tcb->is_held) /* Departure: nobody is left to wait for the peer's FIN for ever */
+            tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + tcb->config->fin_wait_2_us);
+        break;
+    case TCPS_CLOSING:
+        arrives_enter_time_wait(tcb, "our FIN is acknowledged", "9293 3.10.7.4 fifth");
+        break;
+    case TCPS_LAST_ACK:
+        tcb_fail(tcb, TCP_OK, "our FIN is acknowledged", "9293 3.10.7.4 fifth");
+        break;
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_TIME_WAIT:
+    case TCPS_COUNT:
+        break;
+    }
+}
+
+static enum drop check_ack_syn_received(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    if (!(seq_lt(tcb->snd_una, seg->ack) && seq_leq(seg->ack, tcb->snd_nxt))) {
+        tcp_refuse(tcb->stack, &tcb->flow.id, seg,
+                   "acknowledges what was never sent (9293 3.10.7.4 fifth)");
+        return DROP_TCP_ACK_INVALID;
+    }
+    bool is_crossed = arrives_is_crossed_syn_ack(tcb, seg);
+    arrives_round_receive_buffer(tcb);
+    arrives_take_syn_ack(tcb, seg);
+    arrives_set_window(tcb, seg);
+    tcb_establish(tcb, "our SYN is acknowledged", "9293 3.10.7.4 fifth");
+    if (is_crossed)
+        tcb_ack_now(tcb, "acknowledges the SYN,ACK that crossed ours");
+    return DROP_NOT;
+}
+
+enum drop arrives_check_ack(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    if (!(seg->flags & TCP_ACK))
+        return DROP_TCP_NO_ACK;
+    if (tcb->state == TCPS_SYN_RECEIVED)
+        return check_ack_syn_received(tcb, seg);
+    if (seq_gt(seg->ack, tcb->snd_nxt)) {
+        arrives_answer_unwanted(tcb, seg, "acknowledges what was never sent (9293 3.10.7.4 fifth)");
+        return DROP_TCP_ACK_INVALID;
+    }
+    if (seq_lt(seg->ack, tcb->snd_una - tcb->max_snd_wnd)) { /* MAY-12, RFC 5961 (5) */
+        arrives_challenge(tcb, "acknowledgment too old: challenge ACK (RFC 5961 5)");
+        return DROP_TCP_ACK_INVALID;
+    }
+    if (tcb->state == TCPS_TIME_WAIT)
+        return DROP_NOT;
+    take_ack(tcb, seg);
+    if (tcb_fin_is_acked(tcb))
+        on_fin_acked(tcb);
+    return DROP_NOT;
+}
