@@ -655,8 +655,8 @@ static int step_virtual(struct host *host, struct pollfd *fds, nfds_t count, uin
             break;
         uint64_t next_us = earlier(next_event_us(host), earlier(host->output_at_us, wake_us));
         next_us = earlier(next_us, host->app_at_us);
-        /* A reader outside lives in real time. Without this, virtual hours would pass until it reads
-         * on, and the far end would give up. */
+        /* A reader outside lives in real time. Without this, virtual hours would pass until it
+         * reads on, and the far end would give up. */
         if (next_us > host->now_us && awaits_reader(fds, count)) {
             poll(fds, count, -1);
             break;
