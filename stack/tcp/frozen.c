@@ -62,7 +62,7 @@ void frozen_freeze(struct tcb *tcb)
     tcb_free(tcb);
 }
 
-static void free_frozen(struct frozen *frozen)
+void frozen_free(struct frozen *frozen)
 {
     if (frozen->shared_config != NULL && --frozen->shared_config->holder_count == 0)
         free(frozen->shared_config);
@@ -78,7 +78,7 @@ void frozen_drop(struct frozen *frozen)
     layer->connection_count--;
     if (frozen->listener != NULL)
         frozen->listener->child_count--;
-    free_frozen(frozen);
+    frozen_free(frozen);
 }
 
 /* The SYN,ACK in flight again, with its history. False when memory is short. */
@@ -137,6 +137,6 @@ struct tcb *frozen_thaw(struct frozen *frozen)
     enum tcp_timer timer = waits_for_ack ? TIMER_RETRANSMIT : TIMER_TIME_WAIT;
     tcb->deadline_us[timer] = frozen->deadline_us;
     wheel_set(wheel, &tcb->flow.timer, frozen->deadline_us);
-    free_frozen(frozen); /* the TCB holds the configuration now */
+    frozen_free(frozen); /* the TCB holds the configuration now */
     return tcb;
 }

@@ -32,6 +32,8 @@ bool frozen_is_possible(const struct tcb *tcb);
 void frozen_freeze(struct tcb *tcb);
 /* Forget the connection: out of table and wheel, uncounted, freed. */
 void frozen_drop(struct frozen *frozen);
+/* Free the record alone, when table and wheel go as well. */
+void frozen_free(struct frozen *frozen);
 /* Put a TCB in the place of the record, which is freed. NULL, and nothing happens, when memory is
  * short. */
 struct tcb *frozen_thaw(struct frozen *frozen);

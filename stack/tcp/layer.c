@@ -34,12 +34,11 @@ void tcp_layer_free(struct tcp_layer *tcp)
     for (unsigned i = 0; i < tcp->table.bucket_count && tcp->table.bucket != NULL; i++) {
         struct flow *flow;
         while ((flow = tcp->table.bucket[i]) != NULL) {
-            if (flow->kind == FLOW_FROZEN) {
-                frozen_drop((struct frozen *)flow);
-                continue;
-            }
             tcp->table.bucket[i] = flow->next;
-            tcb_free((struct tcb *)flow);
+            if (flow->kind == FLOW_FROZEN)
+                frozen_free((struct frozen *)flow);
+            else
+                tcb_free((struct tcb *)flow);
         }
     }
     for (struct tcb *tcb = tcp->listeners; tcb != NULL; tcb = next) {
