@@ -217,9 +217,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
     uint32_t len = waiting < usable ? waiting : usable;
     if (len > packet_max_bytes(tcb))
         len = packet_max_bytes(tcb);
-    if (len > allowance) {
-        len =
-            allowance / tcb->snd_mss * tcb->snd_mss; /* never a short one for the network's sake */
+    if (len > allowance) { /* whole segments: none is cut short for the network's sake */
+        len = allowance / tcb->snd_mss * tcb->snd_mss;
         if (len == 0)
             return false;
     }
@@ -322,8 +321,9 @@ static uint16_t announce_window(struct tcb *tcb)
     uint32_t raw = edge == tcb->rcv_adv ? (wnd + unit - 1) / unit : wnd / unit;
     bool was_closed = tcb->rcv_adv == tcb->rcv_nxt;
 
-    /* Rounding up many times would let the edge creep beyond the buffer; there it gives way by less
-     * than a unit, as RFC 7323 2.4 foresees. What was announced is still accepted. */
+    /* Departure from SHLD-14: rounding up many times would let the edge creep beyond the buffer;
+     * there it gives way by less than a unit, as RFC 7323 2.4 foresees. What was announced is still
+     * accepted. */
     if (raw * unit > wnd && tcb->receive_ring.used + raw * unit > tcb->rcv_buffer_bytes + unit)
         raw--;
     if (raw > UINT16_MAX)
