@@ -40,12 +40,23 @@ static void bound(uint64_t *value, uint64_t low, uint64_t high)
 
 void tcp_config_bound(struct tcp_config *config)
 {
-    enum { TIMER_MIN_US = 1000, DELAYED_ACK_MAX_US = 499999 };
+    enum { TIMER_MIN_US = 1000, DELAYED_ACK_MAX_US = 499999, MSS_MIN = 48, BUFFER_MIN = 536 };
+    const uint64_t msl_max_us = 3600ull * SECOND_US;
 
     bound(&config->rto_max_us, TIMER_MIN_US, UINT64_MAX / 4);
     bound(&config->rto_min_us, TIMER_MIN_US, config->rto_max_us);
     bound(&config->rto_initial_us, config->rto_min_us, config->rto_max_us);
     bound(&config->delayed_ack_us, 0, DELAYED_ACK_MAX_US); /* MUST-40 */
+    bound(&config->r2_us, TIMER_MIN_US, UINT64_MAX);
+    bound(&config->syn_r2_us, TIMER_MIN_US, UINT64_MAX);
+    bound(&config->syn_ack_r2_us, TIMER_MIN_US, UINT64_MAX);
+    bound(&config->msl_us, 0, msl_max_us);
+    if (config->send_buffer_bytes < BUFFER_MIN)
+        config->send_buffer_bytes = BUFFER_MIN;
+    if (config->receive_buffer_bytes < BUFFER_MIN)
+        config->receive_buffer_bytes = BUFFER_MIN;
+    if (config->mss_clamp_bytes != 0 && config->mss_clamp_bytes < MSS_MIN)
+        config->mss_clamp_bytes = MSS_MIN;
     if (config->initial_window_segments == 0)
         config->initial_window_segments = 1;
     if (config->backlog == 0)

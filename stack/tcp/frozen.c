@@ -69,10 +69,15 @@ void frozen_free(struct frozen *frozen)
     free(frozen);
 }
 
-void frozen_drop(struct frozen *frozen)
+void frozen_drop(struct frozen *frozen, const char *why, const char *clause)
 {
     struct tcp_layer *layer = &frozen->stack->tcp;
 
+    stack_trace(frozen->stack, &(struct trace_event){.kind = TRACE_STATE,
+                                                     .flow = &frozen->flow.id,
+                                                     .cause = why,
+                                                     .clause = clause,
+                                                     .u.state = {frozen->state, (int)TCPS_CLOSED}});
     table_remove(&layer->table, &frozen->flow);
     wheel_clear(&layer->wheel, &frozen->flow.timer);
     layer->connection_count--;

@@ -30,8 +30,8 @@ struct frozen {
 bool frozen_is_possible(const struct tcb *tcb);
 /* Put a record in the place of `tcb`, which is freed. Nothing happens when memory is short. */
 void frozen_freeze(struct tcb *tcb);
-/* Forget the connection: out of table and wheel, uncounted, freed. */
-void frozen_drop(struct frozen *frozen);
+/* End the connection: traced, out of table and wheel, uncounted, freed. */
+void frozen_drop(struct frozen *frozen, const char *why, const char *clause);
 /* Free the record alone, when table and wheel go as well. */
 void frozen_free(struct frozen *frozen);
 /* Put a TCB in the place of the record, which is freed. NULL, and nothing happens, when memory is

@@ -173,7 +173,7 @@ void layer_abort_children(struct tcb *listener)
                 struct frozen *frozen = (struct frozen *)flow;
                 tcp_send_stray(frozen->stack, &flow->id, frozen->snd_nxt, frozen->rcv_nxt,
                                TCP_RST | TCP_ACK, "the listener has closed");
-                frozen_drop(frozen);
+                frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
                 continue;
             }
             struct tcb *tcb = (struct tcb *)flow;

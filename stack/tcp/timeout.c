@@ -89,6 +89,18 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
     return false;
 }
 
+/* The time after `wait_us`, or that of R2 if it comes before: nobody waits for a last long
+ * back-off. */
+static uint64_t before_r2(const struct tcb *tcb, uint64_t wait_us)
+{
+    uint64_t now_us = tcb->stack->now_us;
+    uint64_t since_us = tcb->unanswered_since_us == NEVER ? now_us : tcb->unanswered_since_us;
+    uint64_t passed_us = now_us - since_us;
+    uint64_t left_us = r2_of(tcb) > passed_us ? r2_of(tcb) - passed_us : 0;
+
+    return now_us + (wait_us < left_us ? wait_us : left_us);
+}
+
 /* RFC 6298 (5.4) to (5.6). */
 static void on_retransmit(struct tcb *tcb)
 {
@@ -100,8 +112,8 @@ static void on_retransmit(struct tcb *tcb)
         return;
     recovery_on_timeout(tcb);
     tcp_rto_back_off(&tcb->rto); /* (5.5) */
-    tcb_timer_set(tcb, TIMER_RETRANSMIT,
-                  tcb->stack->now_us + tcp_rto_current_us(&tcb->rto, tcb->config)); /* (5.6) */
+    uint64_t wait_us = tcp_rto_current_us(&tcb->rto, tcb->config);
+    tcb_timer_set(tcb, TIMER_RETRANSMIT, before_r2(tcb, wait_us)); /* (5.6) */
     tcb_wants_output(tcb);
 }
 
@@ -113,7 +125,7 @@ static void on_persist(struct tcb *tcb)
     if (is_moot || gave_up(tcb, tcb->probe_count + 1))
         return;
     tcb->probe_count++;
-    tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
+    tcb_timer_set(tcb, TIMER_PERSIST, before_r2(tcb, tcp_persist_us(tcb)));
     if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
         tcb->recovery.send_one = true;
