@@ -3,6 +3,7 @@
 #   make check      unit, talk and sim tests: no root, no network, no clock; under sanitizers
 #   make e2e        real peers (kernel TCP, nginx, dnsmasq, tshark) in network namespaces; needs root
 #   make fuzz       each fuzzer for FUZZ_SECONDS (60); clang with libFuzzer
+#   make conformance RFC 9293 clause by clause: where each requirement is met and tested; 1 if one lacks
 #   make bench      speed, as ratios measured side by side in one run
 #   make lint       stack/ makes no system call and has no global variable; layout is clang-format's
 #   make format     lay out all C files
@@ -35,7 +36,7 @@ shared_app_sources := $(wildcard apps/common/*.c apps/view/*.c)
 app_names := $(patsubst apps/%.c,%,$(wildcard apps/*.c))
 apps := $(addprefix $(out)/,$(app_names))
 
-.PHONY: all help check unit talk sim e2e fuzz bench lint format format-check install uninstall clean
+.PHONY: all help check unit talk sim e2e fuzz bench conformance lint format format-check install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -143,6 +144,11 @@ fuzz: $(addprefix build/fuzz/,$(fuzz_names))
 	        { tail -n 60 build/fuzz/$$name.log; echo "fuzz $$name: failed"; exit 1; }; \
 	    echo "fuzz $$name: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' build/fuzz/$$name.log), no fault"; \
 	done
+
+# ---- the requirements of RFC 9293, and where they are met; LABELS="MUST-13 SHLD-4" shows these only
+
+conformance:
+	@scripts/conformance $(LABELS)
 
 # ---- form
 

@@ -11,14 +11,17 @@
  * Invariant: behind ip_input the source is an address that can be answered and the destination is
  * one of ours.
  *
- * TTL 0 is no reason to discard a packet that has arrived (RFC 1122 3.2.1.7). Options are skipped:
- * the parser has checked their lengths. One is looked at: a source route that does not end here
- * asks us to forward, which a host does not do (RFC 1122 3.3.5).
+ * TTL 0 is no reason to discard a packet that has arrived (RFC 1122 3.2.1.7). Options are skipped
+ * (MUST-50): the parser has checked their lengths. One is looked at: a source route that does not
+ * end here asks us to forward, which a host does not do (RFC 1122 3.3.5).
  *
- * Not done: broadcast and multicast are not received; a TUN device carries one peer's unicast, and
- * TCP forbids them (MUST-57). Record route and timestamp options are not filled in, and a source
- * route that ends here is not handed to the transport (RFC 1122 3.2.1.8): routers discard both on
- * the way (RFC 7126).
+ * Broadcast and multicast are not received: a TUN device carries one peer's unicast, and TCP
+ * forbids them (MUST-57).
+ *
+ * Not done: record route (MAY-11) and timestamp options (MAY-10) are not filled in, and source
+ * routes are neither given by the application (MUST-51, MUST-52) nor taken from what arrives and
+ * handed to the transport (MUST-53, SHLD-24; RFC 1122 3.2.1.8): routers discard such packets on the
+ * way (RFC 7126).
  *
  * Departure: a packet that claims to come from one of our own addresses is discarded, though RFC
  * 1122 does not say so. Nothing that we send to ourselves comes back through a device, so it is

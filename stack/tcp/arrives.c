@@ -82,7 +82,7 @@ static void take_syn_options(struct tcb *tcb, const struct tcp_options *options)
     enum { WINDOW_SHIFT_MAX = 14 };
     const struct tcp_config *config = tcb->config;
 
-    if (options->has_mss)
+    if (options->has_mss) /* MUST-14 */
         tcb->peer_mss = options->mss;
     tcb->window_scaling = config->window_scaling && options->has_window_scale;
     tcb->snd_wnd_shift = 0;
@@ -312,7 +312,7 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
     return DROP_TCP_NOT_ACCEPTABLE;
 }
 
-/* ---- second: RST, with RFC 5961 (3) */
+/* ---- second: RST, with RFC 5961 (3). It may carry text, which nobody looks at (SHLD-2). */
 
 static enum drop check_rst(struct tcb *tcb, const struct tcp_segment *seg)
 {
@@ -371,7 +371,7 @@ bool tcp_time_wait_may_be_reused(const struct tcb *tcb, const struct tcp_segment
 {
     if (tcb->state != TCPS_TIME_WAIT || (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
         return false;
-    if (tcb->timestamps && seg->options.has_timestamps) /* RFC 6191 section 2 */
+    if (tcb->timestamps && seg->options.has_timestamps) /* RFC 6191 section 2, SHLD-4 */
         return seq_gt(seg->options.tsval, tcb->ts_recent) ||
                (seg->options.tsval == tcb->ts_recent && seq_gt(seg->seq, tcb->rcv_nxt));
     return seq_gt(seg->seq, tcb->rcv_nxt); /* 9293 3.6.1, from RFC 1122 4.2.2.13 */

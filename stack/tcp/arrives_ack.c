@@ -7,6 +7,7 @@
 #include "recovery/recovery.h"
 #include "seq.h"
 
+/* SEG.WND is unsigned (MUST-1), and SND.WND has 32 bits for what the scale makes of it (REC-1). */
 void arrives_set_window(struct tcb *tcb, const struct tcp_segment *seg)
 {
     uint32_t shift = seg->flags & TCP_SYN ? 0 : tcb->snd_wnd_shift; /* RFC 7323 2.2 */

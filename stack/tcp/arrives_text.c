@@ -1,6 +1,9 @@
 /* SEGMENT ARRIVES, the sixth to eighth check: urgent pointer, text and FIN (RFC 9293 3.10.7.4).
  * Text goes straight to its place in the receive ring, whether it is in order or not; ranges.h
- * remembers the holes (SHLD-31). */
+ * remembers the holes (SHLD-31).
+ *
+ * Not done: handing PSH to the application (MAY-17); what is in order can be read at once anyway.
+ */
 #include "arrives_steps.h"
 
 #include "output.h"
@@ -30,8 +33,8 @@ static bool is_text_for_nobody(const struct tcb *tcb, const struct tcp_segment *
            seq_gt(seg->seq + (uint32_t)seg->payload.len, tcb->rcv_nxt);
 }
 
-/* When to acknowledge, 9293 3.8.6.3: at once for a hole or its end, and for every second full-sized
- * segment (SHLD-19); else within delayed_ack_us (MUST-40). */
+/* When to acknowledge, 9293 3.8.6.3: at once for a hole (MAY-13) or its end, and for every second
+ * full-sized segment (SHLD-19); else with a delay (SHLD-18) of delayed_ack_us (MUST-40). */
 static void schedule_ack(struct tcb *tcb, uint32_t taken, bool in_order, bool had_holes)
 {
     tcb->unacked_bytes += taken;

@@ -9,7 +9,7 @@ struct tcp_config {
     bool timestamps;              /* offer RFC 7323 timestamps; default on */
     bool window_scaling;          /* offer RFC 7323 window scaling; on */
     bool sack;                    /* offer RFC 2018 selective acknowledgment; on */
-    bool nagle;                   /* 9293 3.7.4; on */
+    bool nagle;                   /* 9293 3.7.4, MUST-17; on */
     enum tcp_syn_style syn_style; /* order of the SYN's options; macOS */
 
     uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
@@ -25,15 +25,16 @@ struct tcp_config {
     uint64_t rto_max_us;     /* RFC 6298 (2.5); 60 s */
     uint64_t delayed_ack_us; /* 9293 3.8.6.3, below 0.5 s (MUST-40); 40 ms; 0: no delay */
     uint64_t r1_count;       /* retransmissions before trouble is reported (SHLD-10); 3 */
-    uint64_t r2_us; /* time without an answer before the connection fails; 15 min (SHLD-11: at
-                       least 100 s; Linux's 15 retransmissions take as long) */
+    uint64_t r2_us; /* MUST-21: time without an answer before the connection fails; 15 min (SHLD-11:
+                       at least 100 s; Linux's 15 retransmissions take as long) */
     uint64_t syn_ack_r2_us; /* the same for the answer to a SYN; 32 s, five transmissions */
     uint64_t syn_r2_us;     /* the same for a SYN (MUST-23); 180 s */
     uint64_t msl_us;        /* TIME-WAIT lasts two of them; 30 s */
     uint64_t fin_wait_2_us; /* a closed connection waits so long for the peer's FIN; 60 s */
     unsigned backlog;       /* connections that wait for tcp_accept(); 128 */
-    uint8_t tos;            /* DSCP in the upper 6 bits; 0 */
-    uint8_t ttl;            /* 64 */
+    uint8_t tos;            /* DSCP in the upper 6 bits (MUST-48), the same for the life of a
+                               connection (SHLD-23); 0. Not done: changing it under way (SHLD-21). */
+    uint8_t ttl;            /* MUST-49; 64 */
 };
 
 void tcp_config_init(struct tcp_config *config);

@@ -33,6 +33,8 @@ static bool quotes_what_is_in_flight(const struct tcb *tcb, const struct icmp_er
     return !r.overrun && seq_in(seq, tcb->snd_una, tcb->snd_nxt - tcb->snd_una);
 }
 
+/* The application finds it in tcp_status(), and in the trace as it happens (SHLD-25); who does not
+ * want to be told gives the stack no trace sink (SHLD-20). */
 static void note(struct tcb *tcb)
 {
     tcb->soft_error = TCP_ERR_UNREACHABLE;
@@ -76,7 +78,7 @@ void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error)
 {
     if (error->type == ICMP_SOURCE_QUENCH) /* MUST-55 */
         return;
-    struct tcb *tcb = layer_find(stack, &error->flow);
+    struct tcb *tcb = layer_find(stack, &error->flow); /* MUST-54 */
     if (tcb == NULL)
         return;
     if (!quotes_what_is_in_flight(tcb, error))

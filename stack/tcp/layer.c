@@ -245,6 +245,7 @@ static enum drop deliver(struct stack *stack, const struct flow_id *id,
     return DROP_TCP_CLOSED_PORT;
 }
 
+/* Not done: telling the application which Differentiated Services field a segment had (MAY-9). */
 enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok)
 {
     struct tcp_segment seg;

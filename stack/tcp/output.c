@@ -83,6 +83,8 @@ static uint32_t whole_segments(const struct tcb *tcb, uint32_t len)
     return len < tcb->snd_mss ? tcb->snd_mss : len / tcb->snd_mss * tcb->snd_mss;
 }
 
+/* Not done: sending again what begins behind the right edge of a window that has shrunk (MAY-7),
+ * but for the first segment in flight: the peer would drop it. */
 static bool plan_resend(struct tcb *tcb, struct plan *plan)
 {
     bool in_handshake = !tcb_is_synchronized(tcb);
@@ -139,7 +141,8 @@ static bool may_send_data(const struct tcb *tcb)
     return false;
 }
 
-/* What is left of the peer's window; it may have shrunk below what is in flight (MUST-34). */
+/* What is left of the peer's window; it may have shrunk below what is in flight (MUST-34),
+ * and then nothing new is sent (SHLD-15). */
 static uint32_t usable_window(const struct tcb *tcb)
 {
     uint32_t edge = tcb_snd_edge(tcb);
@@ -147,8 +150,10 @@ static uint32_t usable_window(const struct tcb *tcb)
     return seq_lt(tcb->snd_nxt, edge) ? edge - tcb->snd_nxt : 0;
 }
 
-/* Sender's silly-window avoidance and Nagle, 9293 3.8.6.2.1 and 3.7.4 (MUST-38, SHLD-7). All that
- * the application hands over counts as PUSHed. D is what waits, U what the window leaves. */
+/* Sender's silly-window avoidance and Nagle, 9293 3.8.6.2.1 and 3.7.4 (MUST-38, SHLD-7), which
+ * the application may turn off (MUST-17). All that it hands over counts as PUSHed, so nothing waits
+ * for longer than the peer takes to acknowledge (MUST-60). D is what waits, U what the window
+ * leaves. */
 static bool is_worth_sending(const struct tcb *tcb, uint32_t waiting, uint32_t usable)
 {
     uint32_t size = waiting < usable ? waiting : usable;
@@ -197,6 +202,8 @@ static void arm_persist(struct tcb *tcb)
         tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
 }
 
+/* As much as may go at once, in full segments (SHLD-28), however many SENDs it was written by
+ * (SHLD-27). */
 static bool plan_new_data(struct tcb *tcb, struct plan *plan)
 {
     if (!may_send_data(tcb))
@@ -290,7 +297,8 @@ static uint32_t free_receive_bytes(const struct tcb *tcb)
 }
 
 /* The right edge to announce: it never moves back (SHLD-14), and forward only by a worthwhile step,
- * 9293 3.8.6.2.2 (MUST-39). */
+ * 9293 3.8.6.2.2 (MUST-39). A full buffer keeps the window closed for as long as nobody reads
+ * (MAY-8). */
 static uint32_t right_edge(const struct tcb *tcb)
 {
     uint32_t edge = tcb->rcv_nxt + free_receive_bytes(tcb);
@@ -362,7 +370,7 @@ static void fill_syn_options(const struct tcb *tcb, struct tcp_options *options,
 {
     const struct tcp_config *config = tcb->config;
 
-    options->has_mss = true; /* SHLD-5, MAY-3: always */
+    options->has_mss = true; /* MUST-14, SHLD-5, MAY-3: always */
     options->mss = tcb_announced_mss(tcb);
     options->has_window_scale = is_answer ? tcb->window_scaling : config->window_scaling;
     options->window_scale = tcb->rcv_wnd_shift;
@@ -377,7 +385,7 @@ static void fill_options(const struct tcb *tcb, const struct plan *plan,
 
     if (plan->flags & TCP_SYN) {
         fill_syn_options(tcb, options, (plan->flags & TCP_ACK) != 0);
-    } else {
+    } else { /* no MSS: MUST-65 */
         options->has_timestamps = tcb->timestamps;
         /* Not done: SACK blocks on segments with data, which would have to be cut shorter for them;
          * a hole is reported at once on an ACK of its own, see after_ack(). */
@@ -392,7 +400,11 @@ static void fill_options(const struct tcb *tcb, const struct plan *plan,
     }
 }
 
-/* TCP header behind the IP header in out->header, checksum included. */
+/* TCP header behind the IP header in out->header, checksum included. The addresses are those of the
+ * OPEN (MUST-45), and the application's TTL and Differentiated Services go to IP as they are
+ * (MUST-48, MUST-49, SHLD-22).
+ * Not done: a retransmission with the Identification of the first transmission (MAY-4), which says
+ * nothing in an atomic datagram (RFC 6864 4.1). */
 static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct packet_out *out)
 {
     const struct flow_id *id = &tcb->flow.id;
@@ -530,6 +542,8 @@ void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq,
                   (struct bytes){header, header_bytes}, id, cause);
 }
 
+/* Departure from MUST-48 and MUST-49: a reset goes the way of segments that have no connection,
+ * with the stack's TTL and without Differentiated Services. */
 void tcp_send_reset(struct tcb *tcb, const char *cause)
 {
     uint32_t seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt;

@@ -57,7 +57,7 @@ struct tcb {
     unsigned last_readiness;
     struct queue_link output_link, ready_link;
 
-    /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled. */
+    /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled (REC-1). */
     uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
     uint8_t snd_wnd_shift;
     bool fin_queued; /* our FIN follows the bytes in the ring */
@@ -166,7 +166,8 @@ static inline uint32_t tcb_tsval(const struct tcb *tcb)
     return (uint32_t)(tcb->stack->now_us / 1000) + tcb->ts_offset;
 }
 
-/* The MSS option that we send: what the interface can receive (MUST-67), or the clamp. */
+/* The MSS option that we send: what the interface can receive (MUST-67), or the clamp. The MTU is
+ * the least that the device ever has (SHLD-6). */
 uint16_t tcb_announced_mss(const struct tcb *tcb);
 /* After the options are known or the MTU changed: the payload of a full segment (MUST-16). */
 void tcb_update_mss(struct tcb *tcb);

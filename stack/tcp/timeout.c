@@ -1,6 +1,10 @@
 /* The timeouts, RFC 9293 3.10.8: one function per timer. A timer is a deadline in the TCB and fires
  * once; its handler arms it again if it wants to. What a handler wants to send it asks for: output
- * is pulled. */
+ * is pulled.
+ *
+ * Not done: keep-alives (MAY-5); without them MUST-24, MUST-25, MUST-26, MUST-27, MUST-28, MUST-29,
+ * SHLD-12 and MAY-6 have nothing to say. An application that wants to know whether its peer is
+ * alive has to ask it. */
 #include "timeout.h"
 
 #include "layer.h"
@@ -49,8 +53,9 @@ void tcp_on_time(struct tcb *tcb)
         wheel_set(&tcb->stack->tcp.wheel, &tcb->flow.timer, next_us);
 }
 
-/* R2 of the state. A SYN is given 3 minutes (MUST-23); the answer to one far less, since the peer
- * will repeat its SYN, and since a flood of forged ones fills the backlog for so long. */
+/* R2 of the state. A SYN goes the way of all segments (MUST-22) and is given 3 minutes (MUST-23).
+ * Departure from MUST-23: the answer to one is given far less, since the peer will repeat its SYN,
+ * and since a flood of forged ones fills the backlog for so long. */
 static uint64_t r2_of(const struct tcb *tcb)
 {
     if (tcb_is_synchronized(tcb))
@@ -58,7 +63,8 @@ static uint64_t r2_of(const struct tcb *tcb)
     return tcb->passive_open ? tcb->config->syn_ack_r2_us : tcb->config->syn_r2_us;
 }
 
-/* R1 and R2, 9293 3.8.3: true when the connection has been given up (MUST-20, SHLD-11). */
+/* R1 and R2, 9293 3.8.3: true when the connection has been given up, at R2 (SHLD-11). Not done:
+ * negative advice to IP at R1 (MUST-20), because there is one link and no gateway to doubt. */
 static bool gave_up(struct tcb *tcb, unsigned attempts)
 {
     bool in_handshake = !tcb_is_synchronized(tcb);
@@ -66,8 +72,8 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
     uint64_t r2_us = r2_of(tcb);
     bool is_unanswered =
         tcb->unanswered_since_us != NEVER && now_us - tcb->unanswered_since_us >= r2_us;
-    /* Nobody is left who could abort it: a peer that never opens its window would keep it for ever.
-     */
+    /* Departure from MUST-37 and SHLD-17, as 9293 3.8.6.1 allows by way of RFC 6429: nobody is left
+     * who could abort it, and a peer that never opens its window would keep it for ever. */
     bool is_orphan = !tcb->is_held && tcb->listener == NULL && now_us - tcb->progress_us >= r2_us;
 
     if (is_unanswered || is_orphan) {
@@ -118,7 +124,7 @@ static void on_retransmit(struct tcb *tcb)
 }
 
 /* 9293 3.8.6.1: the window has been closed for one RTO, or the last probe was not answered with a
- * larger one. */
+ * larger one. A window that has shrunk to nothing is probed in the same way (MUST-35). */
 static void on_persist(struct tcb *tcb)
 {
     bool is_moot = tcb->snd_wnd > 0 && tcb->in_flight.count > 0; /* data could be sent after all */

@@ -103,6 +103,8 @@ static uint16_t listening_port(struct stack *stack, const struct ip_addr *local)
     return 0;
 }
 
+/* A new record or an error: no other record is touched (MUST-41), and only another listener is in
+ * the way, not a connection of the same port in whatever state (MUST-42). */
 struct tcb *tcp_open_passive(struct stack *stack, const struct ip_addr *local, uint16_t local_port,
                              const struct tcp_config *config, enum tcp_err *error)
 {
@@ -165,7 +167,12 @@ struct tcb *tcp_accept(struct tcb *listener)
     return tcb;
 }
 
-/* ---- SEND, 3.10.2 */
+/* ---- SEND, 3.10.2
+ *
+ * Not done: sending urgent data (MUST-30, MUST-31); what the peer marks as urgent is announced. New
+ * applications should not use it at all (SHLD-13).
+ * Not done: a PUSH flag (MAY-15), a FLUSH call (MAY-14), or holding data back for more to come
+ * (MAY-16), Nagle's algorithm apart: each SEND counts as PUSHed. */
 
 static enum tcp_err may_send(const struct tcb *tcb)
 {
@@ -274,7 +281,8 @@ void tcp_receive_consume(struct tcb *tcb, size_t len)
         tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
 }
 
-/* What RECEIVE says when nothing is left to read. */
+/* What RECEIVE says when nothing is left to read: how the connection was aborted, or 0 for the end
+ * of a stream that the peer has closed (MUST-12). */
 static ptrdiff_t at_end(const struct tcb *tcb)
 {
     if (tcb->error != TCP_OK)
@@ -338,6 +346,8 @@ static void release(struct tcb *tcb)
     queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
 }
 
+/* MAY-1: done. CLOSE gives the handle back, so nothing can be read any more; tcp_shutdown() is the
+ * half-close. */
 void tcp_close(struct tcb *tcb)
 {
     if (tcb == NULL)

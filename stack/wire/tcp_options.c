@@ -46,6 +46,8 @@ static void parse_option(uint8_t kind, struct bytes body, struct tcp_options *pa
     }
 }
 
+/* EOL, NOP and MSS are what everybody has to know (MUST-4). Options are read in every segment
+ * (MUST-5); what they mean there is for TCP to say. */
 enum drop tcp_options_parse(struct bytes options, struct tcp_options *parsed)
 {
     struct reader r = reader_of(options);

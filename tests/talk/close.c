@@ -23,6 +23,7 @@ START_TEST(we_close_first_and_wait_two_msl)
 }
 END_TEST
 
+/* MUST-12: the application is told that it was the peer, and in order. */
 START_TEST(peer_closes_first_and_nothing_is_waited_for)
 {
     struct talk *t = talk_in_state(TCPS_ESTABLISHED);
@@ -272,7 +273,7 @@ START_TEST(syn_with_an_old_number_does_not_disturb_time_wait)
 }
 END_TEST
 
-/* RFC 6191 section 2. TS.Recent is 100, RCV.NXT 2. */
+/* SHLD-4, MAY-2, RFC 6191 section 2. TS.Recent is 100, RCV.NXT 2. */
 START_TEST(syn_in_time_wait_is_judged_by_its_timestamp)
 {
     static const struct {
@@ -372,7 +373,7 @@ START_TEST(close_with_everything_read_is_orderly)
 }
 END_TEST
 
-/* 3.6.1, SHLD-3: in FIN-WAIT-1 and FIN-WAIT-2, in order or not. */
+/* 3.6.1, SHLD-3, MAY-1: in FIN-WAIT-1 and FIN-WAIT-2, in order or not. */
 START_TEST(data_after_close_resets)
 {
     static const struct {
@@ -409,8 +410,8 @@ START_TEST(old_data_after_close_is_only_acknowledged)
 }
 END_TEST
 
-/* 9293 leaves open what becomes of text that has arrived and was not read yet; tcp.h promises it.
- */
+/* MUST-12: an abort is told from an end. 9293 leaves open what becomes of text that has arrived and
+ * was not read yet; tcp.h promises it. */
 START_TEST(bytes_before_a_reset_are_readable)
 {
     struct talk *t = talk_in_state(TCPS_ESTABLISHED);

@@ -131,6 +131,7 @@ START_TEST(syn_from_an_address_that_nobody_can_have_is_ignored)
 }
 END_TEST
 
+/* MUST-57 */
 START_TEST(syn_to_a_multicast_or_broadcast_address_is_ignored)
 {
     static const uint32_t destinations[] = {0xffffffff, 0xe0000001};

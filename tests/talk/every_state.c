@@ -312,6 +312,7 @@ static void hear(struct talk *t, const struct row *row, enum tcp_state state, en
     we_send_nothing(t);
 }
 
+/* All rows of the table; ACK_TOO_OLD is MAY-12. */
 START_TEST(peer_sends_x_in_state_y)
 {
     const struct row *row = &rows[_i / STATES];

@@ -19,7 +19,7 @@ START_TEST(hard_error_refuses_a_connection)
 }
 END_TEST
 
-/* MUST-56 and the MUST NOT abort of Time Exceeded and Parameter Problem; SHOULD be told. */
+/* MUST-56: nor Time Exceeded and Parameter Problem abort; MUST-47, SHLD-25: they can be known. */
 START_TEST(soft_error_is_noted_and_the_connection_goes_on)
 {
     static const struct {

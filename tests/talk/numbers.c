@@ -55,7 +55,7 @@ START_TEST(isn_of_a_four_tuple_grows_by_one_every_four_microseconds)
 }
 END_TEST
 
-/* F: what one connection shows tells nothing of another's. */
+/* F: what one connection shows tells nothing of another's: MUST-9, SHLD-1. */
 START_TEST(isns_of_other_four_tuples_are_unrelated)
 {
     struct talk *t = with_own_numbers();
@@ -72,7 +72,7 @@ START_TEST(isns_of_other_four_tuples_are_unrelated)
 }
 END_TEST
 
-/* The secret is the stack's own. */
+/* MUST-9: the secret is the stack's own. */
 START_TEST(isn_depends_on_the_secret)
 {
     struct talk *t = with_own_numbers();

@@ -4,7 +4,8 @@
 
 /* ---- negotiation */
 
-/* MUST-14, RFC 7323 1.3 and 3.2, RFC 2018 section 2: a SYN,ACK carries what the SYN offered. */
+/* MUST-4, MUST-14, RFC 7323 1.3 and 3.2, RFC 2018 section 2: a SYN,ACK carries what the SYN
+ * offered. */
 START_TEST(syn_ack_answers_only_what_was_offered)
 {
     static const struct {
@@ -99,7 +100,7 @@ START_TEST(full_segment_is_as_long_as_both_sides_allow)
 }
 END_TEST
 
-/* 3.7.1, SHLD-5: what we can take; the clamp shows. */
+/* 3.7.1, MUST-67, SHLD-5, SHLD-6: what we can take; the clamp shows; MAY-3: 536 is said, too. */
 START_TEST(mss_that_we_announce_follows_mtu_and_clamp)
 {
     static const struct {
@@ -150,7 +151,7 @@ START_TEST(passive_side_scales_after_the_syn_too)
 }
 END_TEST
 
-/* 2.3: a shift above 14 is taken for 14. */
+/* 2.3: a shift above 14 is taken for 14. REC-1: a window of 30 bits is kept and computed with. */
 START_TEST(window_shift_is_at_most_14)
 {
     static const struct {
@@ -180,7 +181,7 @@ END_TEST
 
 /* ---- timestamps, RFC 7323 sections 3 and 4 */
 
-/* 3.2: once agreed on, in every segment but RST. */
+/* 3.2: once agreed on, in every segment but RST, and read in any (9293 MUST-5); MUST-65: no MSS. */
 START_TEST(every_segment_carries_timestamps_once_agreed)
 {
     struct talk *t = talk_established("mss 1460,TS val 5 ecr 0");

@@ -28,7 +28,7 @@ static void sends_again_after(struct talk *t, const char *text, const unsigned *
     }
 }
 
-/* RFC 6298 (2.1), (5.5), (2.5); 9293 3.8.3, MUST-23: for at least 3 minutes. */
+/* RFC 6298 (2.1), (5.5), (2.5); 9293 3.8.3, MUST-22, MUST-23: for at least 3 minutes. */
 START_TEST(syn_is_sent_again_for_three_minutes_with_doubling_waits)
 {
     static const unsigned waits_ms[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 0};
@@ -76,7 +76,7 @@ START_TEST(handshake_goes_on_after_a_lost_syn_ack)
 }
 END_TEST
 
-/* RFC 6298 (5.1), (5.4), (5.5), (5.6). */
+/* RFC 6298 (5.1), (5.4), (5.5), (5.6); 9293 MUST-19. */
 START_TEST(data_is_sent_again_after_the_rto_with_doubling_waits)
 {
     static const unsigned waits_ms[] = {300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 0};
@@ -171,7 +171,7 @@ START_TEST(nothing_is_sent_again_when_all_is_acknowledged)
 }
 END_TEST
 
-/* (2.2), (2.3): two samples, computed by hand. */
+/* (2.2), (2.3), MUST-18: two samples, computed by hand. */
 START_TEST(rto_follows_the_formulas)
 {
     struct talk *t = with_rtt_of_100_ms(NULL, "mss 1460");
@@ -203,7 +203,7 @@ START_TEST(rto_has_a_lower_bound)
 }
 END_TEST
 
-/* Section 3 (Karn), and the back-off stays until there is a valid sample. */
+/* Section 3 (Karn, MUST-18), and the back-off stays until there is a valid sample. */
 START_TEST(segment_sent_twice_gives_no_sample_and_keeps_the_back_off)
 {
     struct talk *t = with_rtt_of_100_ms(NULL, "mss 1460");

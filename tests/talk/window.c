@@ -267,6 +267,7 @@ END_TEST
 
 /* ---- Nagle, 3.7.4 (SHLD-7, MUST-17) */
 
+/* MUST-60: only until the peer answers; SHLD-27: and then as one segment. */
 START_TEST(nagle_holds_a_short_segment_while_data_is_in_flight)
 {
     struct talk *t = with_peer_window(65535);
@@ -282,6 +283,7 @@ START_TEST(nagle_holds_a_short_segment_while_data_is_in_flight)
 }
 END_TEST
 
+/* SHLD-28; MUST-61: the last segment of what was written has PSH. */
 START_TEST(nagle_does_not_hold_a_full_segment)
 {
     struct talk *t = with_peer_window(65535);
@@ -419,7 +421,7 @@ END_TEST
 
 /* ---- acknowledgments, 3.8.6.3 */
 
-/* MUST-40: below half a second. */
+/* SHLD-18, MUST-40: below half a second. */
 START_TEST(lone_segment_is_acknowledged_with_delay)
 {
     struct talk *t = talk_established("mss 1460");
@@ -479,7 +481,7 @@ START_TEST(acknowledgments_are_aggregated)
 }
 END_TEST
 
-/* RFC 5681 4.2: a hole, and its end, are told at once. */
+/* SHLD-31, MAY-13, RFC 5681 4.2: a hole, and its end, are told at once. */
 START_TEST(hole_is_reported_at_once_and_so_is_its_end)
 {
     struct talk *t = talk_established("mss 1460");
@@ -497,7 +499,7 @@ START_TEST(hole_is_reported_at_once_and_so_is_its_end)
 }
 END_TEST
 
-/* 3.10.7.4: segments in any order, overlapping in any way, make one stream. */
+/* 3.10.7.4, SHLD-31: segments in any order, overlapping in any way, make one stream. */
 START_TEST(overlapping_segments_make_one_stream)
 {
     static const char *const segments[][6] = {

@@ -1,7 +1,10 @@
 /* Congestion control: the target window. It is told what happened by separate events, because a
  * loss seen by duplicate ACKs, a time-out and a correction want different answers; which bytes are
  * lost is detect.h's business, and how much of the window may be sent during recovery is
- * recovery.h's. */
+ * recovery.h's.
+ *
+ * Not done: ECN (SHLD-8): it is neither offered nor answered. Not done: a second algorithm beside
+ * Reno (MAY-18). */
 #ifndef TUNTCP_TCP_CONGESTION_H
 #define TUNTCP_TCP_CONGESTION_H
 

@@ -1,6 +1,6 @@
-/* Reno: slow start and congestion avoidance of RFC 5681, with appropriate byte counting (RFC 3465)
- * so that delayed and stretched ACKs neither slow it down nor let a peer that splits its ACKs speed
- * it up.
+/* Reno: slow start and congestion avoidance of RFC 5681 (MUST-19), with appropriate byte counting
+ * (RFC 3465) so that delayed and stretched ACKs neither slow it down nor let a peer that splits its
+ * ACKs speed it up.
  *
  * Departure: RFC 3465 2.2 limits what one ACK adds in slow start to L = 2 segments, we to 8, as RFC
  * 9406 4.2 wants it for senders that do not pace. A receiver that takes many segments at once

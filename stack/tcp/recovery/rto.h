@@ -16,7 +16,7 @@ struct tcp_rto {
 
 void tcp_rto_init(struct tcp_rto *rto, const struct tcp_config *config);
 void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_config *config);
-/* RFC 6298 (5.5): the timer has expired. */
+/* RFC 6298 (5.5): the timer has expired, the wait doubles (MUST-19). */
 void tcp_rto_back_off(struct tcp_rto *rto);
 /* Progress without a sample, but the round trip cannot have been longer than this: take back the
  * back-off that goes beyond it. */

@@ -29,7 +29,7 @@ START_TEST(initial_window_is_ten_segments_within_bounds)
 END_TEST
 
 /* 3.1 (2) */
-START_TEST(slow_start_grows_by_what_is_acknowledged)
+START_TEST(slow_start_grows_by_what_is_acknowledged) /* 9293 MUST-19 */
 {
     set_up(10 * MSS, UINT32_MAX);
     cc.ops->on_ack(&cc, MSS);
@@ -51,7 +51,7 @@ START_TEST(slow_start_is_bounded_per_ack)
 END_TEST
 
 /* 3.1 (3): about one segment per round trip. */
-START_TEST(congestion_avoidance_adds_a_segment_per_window)
+START_TEST(congestion_avoidance_adds_a_segment_per_window) /* 9293 MUST-19 */
 {
     set_up(10 * MSS, 10 * MSS);
     for (int i = 0; i < 9; i++)

@@ -13,7 +13,7 @@ static const struct tcp_options syn = {.has_mss = true,
                                        .tsecr = 0x55667788,
                                        .sack_permitted = true};
 
-START_TEST(a_macos_syn_has_its_exact_bytes)
+START_TEST(a_macos_syn_has_its_exact_bytes) /* MUST-69 */
 {
     static const uint8_t expected[] = {2,    4,    0x05, 0xb4, 1,    3,    3,    6,    1, 1, 8, 10,
                                        0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 4, 2, 0, 0};
@@ -99,7 +99,7 @@ START_TEST(unknown_options_are_skipped_by_their_length) /* MUST-6, MUST-64, MUST
 }
 END_TEST
 
-START_TEST(nothing_behind_the_end_of_the_list_counts)
+START_TEST(nothing_behind_the_end_of_the_list_counts) /* MUST-4 */
 {
     static const uint8_t bytes[] = {1, 0, 2, 4, 2, 0, 3, 0};
     struct tcp_options options;
