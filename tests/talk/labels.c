@@ -314,6 +314,17 @@ START_TEST(soft_errors_neither_abort_nor_wake_an_established_connection)
 }
 END_TEST
 
+/* MUST-56: the codes that would be hard in an Unreachable. */
+START_TEST(parameter_problem_does_not_refuse_a_connection)
+{
+    struct talk *t = talk_in_state(TCPS_SYN_SENT);
+
+    router_sends_error(t, ICMP_PARAMETER_PROBLEM, (uint8_t)_i, 0);
+    state_is(t, TCPS_SYN_SENT);
+    talk_free(t);
+}
+END_TEST
+
 /* SHLD-2: the text of a RST changes nothing, in SYN-SENT and later. */
 START_TEST(reset_may_carry_text)
 {
@@ -388,6 +399,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, passive_open_disturbs_no_connection_in_syn_received);
     tcase_add_loop_test(tc, ip_options_of_the_peer_are_ignored, 0, 4);
     tcase_add_loop_test(tc, soft_errors_neither_abort_nor_wake_an_established_connection, 0, 8);
+    tcase_add_loop_test(tc, parameter_problem_does_not_refuse_a_connection, 0, 4);
     tcase_add_loop_test(tc, reset_may_carry_text, 0, 2);
     tcase_add_loop_test(tc, closed_window_still_takes_urgent_pointers, 0, 2);
     tcase_add_test(tc, window_stays_closed_for_as_long_as_nobody_reads);
