@@ -158,6 +158,21 @@ static const struct tcb *listener_of(const struct flow *flow)
                                   : ((const struct frozen *)flow)->listener;
 }
 
+/* The peer knows nothing of it but our SYN,ACK; thawing it could fail for want of memory. */
+static void abort_frozen(struct frozen *frozen)
+{
+    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, frozen->snd_nxt,
+                   frozen->rcv_nxt, TCP_RST | TCP_ACK, "the listener has closed");
+    frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
+}
+
+static void abort_child(struct tcb *tcb)
+{
+    tcp_send_reset(tcb, "the listener has closed");
+    tcb_fail(tcb, TCP_ERR_ABORTED, "the listener has closed", "9293 3.10.4");
+    layer_settle(tcb);
+}
+
 void layer_abort_children(struct tcb *listener)
 {
     struct table *table = &listener->stack->tcp.table;
@@ -168,18 +183,10 @@ void layer_abort_children(struct tcb *listener)
             next = flow->next;
             if (listener_of(flow) != listener)
                 continue;
-            if (flow->kind ==
-                FLOW_FROZEN) { /* nothing of it is known to the peer but our SYN,ACK */
-                struct frozen *frozen = (struct frozen *)flow;
-                tcp_send_stray(frozen->stack, &flow->id, frozen->snd_nxt, frozen->rcv_nxt,
-                               TCP_RST | TCP_ACK, "the listener has closed");
-                frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
-                continue;
-            }
-            struct tcb *tcb = (struct tcb *)flow;
-            tcp_send_reset(tcb, "the listener has closed");
-            tcb_fail(tcb, TCP_ERR_ABORTED, "the listener has closed", "9293 3.10.4");
-            layer_settle(tcb);
+            if (flow->kind == FLOW_FROZEN)
+                abort_frozen((struct frozen *)flow);
+            else
+                abort_child((struct tcb *)flow);
         }
     }
 }

@@ -522,8 +522,8 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
 
 /* ---- segments without a connection */
 
-void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq, uint32_t ack,
-                    uint8_t flags, const char *cause)
+void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const struct flow_id *id,
+                    uint32_t seq, uint32_t ack, uint8_t flags, const char *cause)
 {
     struct tcp_segment seg = {.src_port = id->local_port,
                               .dst_port = id->remote_port,
@@ -538,26 +538,28 @@ void tcp_send_stray(struct stack *stack, const struct flow_id *id, uint32_t seq,
     checksum_add(&sum, (struct bytes){header, header_bytes});
     struct writer field = writer_of(header + TCP_CHECKSUM_OFFSET, 2);
     write_u16(&field, checksum_finish(&sum));
-    (void)ip_send(stack, &id->local, &id->remote, IP_PROTOCOL_TCP, stack->config.ttl, 0,
+    (void)ip_send(stack, &id->local, &id->remote, IP_PROTOCOL_TCP, config->ttl, config->tos,
                   (struct bytes){header, header_bytes}, id, cause);
 }
 
-/* Departure from MUST-48 and MUST-49: a reset goes the way of segments that have no connection,
- * with the stack's TTL and without Differentiated Services. */
 void tcp_send_reset(struct tcb *tcb, const char *cause)
 {
     uint32_t seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt;
 
-    tcp_send_stray(tcb->stack, &tcb->flow.id, seq, tcb->rcv_nxt, TCP_RST | TCP_ACK, cause);
+    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, seq, tcb->rcv_nxt, TCP_RST | TCP_ACK,
+                   cause);
 }
 
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
                 const char *cause)
 {
+    const struct tcp_config *config = &stack->config.tcp;
+
     if (seg->flags & TCP_RST)
         return;
     if (seg->flags & TCP_ACK)
-        tcp_send_stray(stack, id, seg->ack, 0, TCP_RST, cause);
+        tcp_send_stray(stack, config, id, seg->ack, 0, TCP_RST, cause);
     else
-        tcp_send_stray(stack, id, 0, seg->seq + tcp_segment_len(seg), TCP_RST | TCP_ACK, cause);
+        tcp_send_stray(stack, config, id, 0, seg->seq + tcp_segment_len(seg), TCP_RST | TCP_ACK,
+                       cause);
 }

@@ -125,6 +125,31 @@ static void look_for_urg(const uint8_t *packet)
     ck_assert_uint_eq(packet[IP_HEADER_BYTES + 18] + packet[IP_HEADER_BYTES + 19], 0);
 }
 
+/* A connection that is aborted as soon as it is established: `look` sees SYN, ACK and RST. */
+static void open_and_abort(struct talk *t, const struct tcp_config *config,
+                           void (*look)(const uint8_t *packet))
+{
+    struct ip_addr peer = ip_addr_from_v4(t->peer_addr);
+    unsigned count = 0;
+
+    t->our_port = TALK_OUR_PORT;
+    t->tcb = tcp_open_active(t->stack, NULL, 0, &peer, t->peer_port, config, NULL);
+    ck_assert_ptr_nonnull(t->tcb);
+    for (int i = 0; i < 3; i++) {
+        time_passes_ms(t, 1);
+        for (; t->sent_count > 0; t->sent_count--, count++)
+            look(t->sent[t->sent_first++].bytes);
+        t->sent_first = 0;
+        if (i == 0)
+            peer_sends(t, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+        if (i == 1) {
+            tcp_abort(t->tcb);
+            t->tcb = NULL;
+        }
+    }
+    ck_assert_uint_eq(count, 3);
+}
+
 /* MUST-48, SHLD-22, SHLD-23: the same in each segment, and as the application has set it. */
 START_TEST(differentiated_services_field_is_the_applications)
 {
@@ -133,6 +158,9 @@ START_TEST(differentiated_services_field_is_the_applications)
 
     config.tos = 0xb8;
     go_through_a_connection(t, NULL, &config, look_at_tos);
+    talk_free(t);
+    t = talk_new(NULL);
+    open_and_abort(t, &config, look_at_tos);
     talk_free(t);
 }
 END_TEST
@@ -145,6 +173,9 @@ START_TEST(time_to_live_is_the_applications)
 
     config.ttl = 7;
     go_through_a_connection(t, NULL, &config, look_at_ttl);
+    talk_free(t);
+    t = talk_new(NULL);
+    open_and_abort(t, &config, look_at_ttl);
     talk_free(t);
 }
 END_TEST
