@@ -76,7 +76,9 @@ sim_programs := $(patsubst %.c,$(out)/%,$(sim_sources))
 $(unit_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
-$(talk_programs): $(out)/%: $(out)/%.o $(out)/tests/talk/talk.o $(out)/libtuntcp.a
+talk_frame = $(call objects_of,tests/talk/talk.c $(wildcard tests/talk/runner/*.c))
+
+$(talk_programs): $(out)/%: $(out)/%.o $(talk_frame) $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
 $(sim_programs): $(out)/%: $(out)/%.o $(out)/tests/sim/sim.o $(out)/tun/link.o $(out)/libtuntcp.a

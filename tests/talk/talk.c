@@ -21,7 +21,8 @@ enum {
     START_US = 5000000,
     IP_BYTES = 20,
     ITEMS_MAX = 24,
-    VALUES_MAX = 8,
+    VALUES_MAX = 38, /* bytes of a raw option that fills the header */
+    PEER_TEXT_MAX_BYTES = 8000,
 };
 
 /* One option: its numbers as they stand on the wire. */
@@ -80,17 +81,23 @@ void talk_fail(struct talk *t, const char *file, int line, const char *format, .
     char message[1024];
     va_list args;
 
-    fprintf(stderr, "---- the conversation so far\n");
-    for (unsigned i = first; i < t->log_count; i++)
-        fprintf(stderr, "%s\n", t->log[i % TALK_LOG_LINES]);
+    int at = snprintf(message, sizeof message, "%s:%d: ", file, line);
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    vsnprintf(message + at, sizeof message - (size_t)at, format, args);
     va_end(args);
-    if (t->title != NULL)
-        fprintf(stderr, "---- %s\n", t->title);
+    if (t->log_to != NULL)
+        fprintf(t->log_to, "---- the conversation so far\n");
+    for (unsigned i = first; i < t->log_count && t->log_to != NULL; i++)
+        fprintf(t->log_to, "%s\n", t->log[i % TALK_LOG_LINES]);
+    if (t->title != NULL && t->log_to != NULL)
+        fprintf(t->log_to, "---- %s\n", t->title);
+    void (*on_failure)(void *, const char *) = t->on_failure;
+    void *context = t->failure_context;
     stack_free(t->stack); /* so that no leak drowns the message */
     free(t);
-    ck_abort_msg("%s:%d: %s", file, line, message);
+    if (on_failure != NULL)
+        on_failure(context, message);
+    ck_abort_msg("%s", message);
     abort();
 }
 
@@ -195,6 +202,8 @@ static uint32_t take_number(struct cursor *c, uint32_t base)
 static void take_value(struct cursor *c, struct item *item, uint32_t base)
 {
     skip_blanks(c);
+    if (item->count == VALUES_MAX)
+        talk_fail(c->t, c->file, c->line, "too many numbers in an option: %s", c->text);
     if (*c->at == '*') {
         item->is_any[item->count++] = true;
         c->at++;
@@ -288,6 +297,8 @@ static struct spoken read_notation(struct talk *t, const char *text, const struc
         s.has_options = true;
         c.at++;
         while (*c.at != '>') {
+            if (s.item_count == ITEMS_MAX)
+                talk_fail(t, file, line, "too many options: %s", text);
             s.item[s.item_count++] = take_option(&c, bases, s.has_ack);
             if (*c.at == ',')
                 c.at++;
@@ -336,6 +347,13 @@ static size_t put_option(const struct item *item, uint8_t *at)
         put(at + len, width[item->kind], item->value[i]);
     at[1] = (uint8_t)len;
     return len;
+}
+
+static size_t option_bytes(const struct item *item)
+{
+    uint8_t bytes[2 + VALUES_MAX * 4];
+
+    return put_option(item, bytes);
 }
 
 /* Returns the packet's length. */
@@ -563,16 +581,25 @@ void talk_pull(struct talk *t)
 
 /* ---- saying and hearing */
 
-void we_send_nothing_at(struct talk *t, const char *file, int line)
+const char *talk_next_sent(struct talk *t)
 {
-    char text[TALK_LINE_BYTES];
+    static char text[TALK_LINE_BYTES];
 
     talk_pull(t);
     if (t->sent_count == 0)
-        return;
+        return NULL;
     struct spoken s = take_apart(&t->sent[t->sent_first]);
     struct bases bases = ours(t);
     format_spoken(&s, &bases, text, sizeof text);
+    return text;
+}
+
+void we_send_nothing_at(struct talk *t, const char *file, int line)
+{
+    const char *text = talk_next_sent(t);
+
+    if (text == NULL)
+        return;
     talk_fail(t, file, line, "not expected: %s (and %u more)", text, t->sent_count - 1);
 }
 
@@ -639,6 +666,12 @@ static size_t prepare(struct talk *t, const char *text, uint8_t *packet, const c
     struct bases bases = peers(t);
     struct spoken s = read_notation(t, text, &bases, file, line);
 
+    size_t options_bytes = 0;
+
+    for (unsigned i = 0; i < s.item_count; i++)
+        options_bytes += option_bytes(&s.item[i]);
+    if (options_bytes > TCP_HEADER_MAX_BYTES - TCP_HEADER_BYTES || s.len > PEER_TEXT_MAX_BYTES)
+        talk_fail(t, file, line, "too long for a segment: %s", text);
     if (!t->is_holding)
         we_send_nothing_at(t, file, line);
     note(t, "< %s", text);
@@ -728,15 +761,20 @@ void time_passes_ms(struct talk *t, uint64_t ms)
     time_passes_us(t, ms * 1000);
 }
 
-uint64_t time_until_we_send_us(struct talk *t, uint64_t max_ms)
+uint64_t time_until_we_send_within_us(struct talk *t, uint64_t max_us)
 {
     uint64_t begin_us = t->now_us;
 
     talk_pull(t);
     while (t->sent_count == 0)
-        if (!step(t, begin_us + max_ms * 1000) && t->sent_count == 0)
+        if (!step(t, begin_us + max_us) && t->sent_count == 0)
             return UINT64_MAX;
     return t->now_us - begin_us;
+}
+
+uint64_t time_until_we_send_us(struct talk *t, uint64_t max_ms)
+{
+    return time_until_we_send_within_us(t, max_ms * 1000);
 }
 
 /* ---- the stack under test */
@@ -813,6 +851,7 @@ struct talk *talk_new(const struct stack_config *given)
     struct talk *t = calloc(1, sizeof *t);
 
     ck_assert_ptr_nonnull(t);
+    t->log_to = stderr;
     config.random = next_random;
     config.random_context = t;
     config.choose = choose;

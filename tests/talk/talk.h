@@ -61,6 +61,10 @@ struct talk {
     struct tcb *listener;
     uint64_t start_us, now_us;
     const char *title; /* printed with a failure */
+    FILE *log_to;      /* where a failure prints the conversation: stderr; NULL: nowhere */
+    /* Takes a failure instead of `check`; does not return. The talk is gone by then. */
+    void (*on_failure)(void *context, const char *message);
+    void *failure_context;
 
     /* Who the next segments are between, and what numbers are relative to. */
     uint32_t our_addr, peer_addr;
@@ -103,6 +107,8 @@ void we_send_at(struct talk *t, const char *segment, const char *file, int line)
 #define we_send(t, segment) we_send_at(t, segment, __FILE__, __LINE__)
 void we_send_nothing_at(struct talk *t, const char *file, int line);
 #define we_send_nothing(t) we_send_nothing_at(t, __FILE__, __LINE__)
+/* The first segment that was sent and not looked at yet, in the notation; NULL if there is none. */
+const char *talk_next_sent(struct talk *t);
 /* printf() for a segment whose numbers the test computes. */
 const char *segment(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -126,6 +132,8 @@ void time_passes_ms(struct talk *t, uint64_t ms);
 /* Let time pass until we send something, at most `max_ms`. Returns how long it took, in
  * microseconds; UINT64_MAX when nothing was sent. */
 uint64_t time_until_we_send_us(struct talk *t, uint64_t max_ms);
+/* The same, with a limit in microseconds. */
+uint64_t time_until_we_send_within_us(struct talk *t, uint64_t max_us);
 
 /* ---- the application */
 
