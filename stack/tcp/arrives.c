@@ -26,9 +26,23 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg);
 static enum drop check_rst(struct tcb *tcb, const struct tcp_segment *seg);
 static enum drop check_syn(struct tcb *tcb, const struct tcp_segment *seg);
 
+/* The peer is there, 9293 3.8.4: data or an acknowledgment, a keep-alive of its own included, which
+ * lies before the window. The acknowledgment must be one that it can have sent: else a stranger
+ * could keep a dead connection alive. */
+static void note_heard(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    if ((seg->flags & (TCP_ACK | TCP_RST)) != TCP_ACK || seq_lt(seg->ack, tcb->snd_una) ||
+        seq_gt(seg->ack, tcb->snd_nxt))
+        return;
+    tcb->last_heard_us = tcb->stack->now_us;
+    if (tcb->keepalive_probe_count > 0)
+        tcb_watch_silence(tcb);
+}
+
 enum drop tcp_arrives(struct tcb *tcb, const struct tcp_segment *seg)
 {
     tcb->segments_received++;
+    note_heard(tcb, seg);
     return tcb->state == TCPS_SYN_SENT ? arrives_syn_sent(tcb, seg) : arrives_otherwise(tcb, seg);
 }
 

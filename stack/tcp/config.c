@@ -25,6 +25,9 @@ void tcp_config_init(struct tcp_config *config)
         .syn_r2_us = 180ull * SECOND_US,
         .msl_us = 30ull * SECOND_US,
         .fin_wait_2_us = 60ull * SECOND_US,
+        .keepalive_idle_us = 7200ull * SECOND_US,
+        .keepalive_interval_us = 75ull * SECOND_US,
+        .keepalive_count = 9,
         .backlog = 128,
         .ttl = 64,
     };
@@ -41,6 +44,7 @@ static void bound(uint64_t *value, uint64_t low, uint64_t high)
 void tcp_config_bound(struct tcp_config *config)
 {
     enum { TIMER_MIN_US = 1000, DELAYED_ACK_MAX_US = 499999, MSS_MIN = 48, BUFFER_MIN = 536 };
+    enum { KEEPALIVE_COUNT_MIN = 2 };
     const uint64_t msl_max_us = 3600ull * SECOND_US;
 
     bound(&config->rto_max_us, TIMER_MIN_US, UINT64_MAX / 4);
@@ -57,6 +61,10 @@ void tcp_config_bound(struct tcp_config *config)
         config->receive_buffer_bytes = BUFFER_MIN;
     if (config->mss_clamp_bytes != 0 && config->mss_clamp_bytes < MSS_MIN)
         config->mss_clamp_bytes = MSS_MIN;
+    bound(&config->keepalive_idle_us, TIMER_MIN_US, UINT64_MAX / 4);
+    bound(&config->keepalive_interval_us, TIMER_MIN_US, UINT64_MAX / 4);
+    if (config->keepalive_count < KEEPALIVE_COUNT_MIN) /* MUST-29 */
+        config->keepalive_count = KEEPALIVE_COUNT_MIN;
     if (config->initial_window_segments == 0)
         config->initial_window_segments = 1;
     if (config->backlog == 0)

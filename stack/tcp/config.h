@@ -31,10 +31,19 @@ struct tcp_config {
     uint64_t syn_r2_us;     /* the same for a SYN (MUST-23); 180 s */
     uint64_t msl_us;        /* TIME-WAIT lasts two of them; 30 s */
     uint64_t fin_wait_2_us; /* a closed connection waits so long for the peer's FIN; 60 s */
-    unsigned backlog;       /* connections that wait for tcp_accept(); 128 */
-    uint8_t tos;            /* DSCP in the upper 6 bits (MUST-48), the same for the life of a
-                               connection (SHLD-23); 0. Not done: changing it under way (SHLD-21). */
-    uint8_t ttl;            /* MUST-49; 64 */
+    /* Keep-alives, 9293 3.8.4. A connection is probed when nothing has arrived for
+     * keepalive_idle_us and nothing waits for an acknowledgment; tcp_set_keepalive() switches them
+     * per connection. */
+    bool keepalive;                 /* MUST-24; off (MUST-25) */
+    bool keepalive_garbage;         /* a probe carries one garbage octet (MAY-6); off (SHLD-12) */
+    uint64_t keepalive_idle_us;     /* MUST-27; 2 h (MUST-28) */
+    uint64_t keepalive_interval_us; /* between probes that are not answered; 75 s */
+    unsigned keepalive_count; /* so many in a row end the connection; 9, at least 2 (MUST-29) */
+
+    unsigned backlog; /* connections that wait for tcp_accept(); 128 */
+    uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48), the same for the life of a
+                         connection (SHLD-23); 0. Not done: changing it under way (SHLD-21). */
+    uint8_t ttl;      /* MUST-49; 64 */
 };
 
 void tcp_config_init(struct tcp_config *config);

@@ -6,7 +6,7 @@
  *
  *   1. the SYN, or SYN,ACK         4. a probe of a closed window
  *   2. what is held to be lost     5. an acknowledgment alone
- *   3. new data, and the FIN
+ *   3. new data, and the FIN       6. a keep-alive
  *
  * Whatever goes out carries the current acknowledgment and window, so a waiting ACK rides along.
  * The payload is never copied: the packet points into the send ring. */
@@ -20,6 +20,7 @@ struct plan {
     uint32_t seq;
     uint32_t len; /* bytes of payload */
     uint8_t flags;
+    bool is_keepalive;        /* before the window: the peer answers it and takes nothing from it */
     struct tx_record *resent; /* NULL: new, or nothing that occupies sequence numbers */
     const char *cause;
     const char *clause;
@@ -30,6 +31,7 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan);
 static bool plan_new_data(struct tcb *tcb, struct plan *plan);
 static bool plan_probe(struct tcb *tcb, struct plan *plan);
 static bool plan_ack(struct tcb *tcb, struct plan *plan);
+static bool plan_keepalive(struct tcb *tcb, struct plan *plan);
 static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out);
 
 bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event)
@@ -39,7 +41,7 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
     if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
         return false;
     if (!plan_syn(tcb, &plan) && !plan_resend(tcb, &plan) && !plan_new_data(tcb, &plan) &&
-        !plan_probe(tcb, &plan) && !plan_ack(tcb, &plan))
+        !plan_probe(tcb, &plan) && !plan_ack(tcb, &plan) && !plan_keepalive(tcb, &plan))
         return false;
     *event = (struct trace_event){.kind = TRACE_PACKET_OUT,
                                   .flow = &tcb->flow.id,
@@ -287,6 +289,23 @@ static bool plan_ack(struct tcb *tcb, struct plan *plan)
     return true;
 }
 
+/* ---- 6. a keep-alive, 9293 3.8.4 */
+
+static bool plan_keepalive(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->keepalive_now)
+        return false;
+    tcb->keepalive_now = false;
+    if (tcb->snd_una != tcb->snd_nxt) /* MUST-26 */
+        return false;
+    *plan = (struct plan){.seq = tcb->snd_nxt - 1,
+                          .flags = TCP_ACK,
+                          .is_keepalive = true,
+                          .cause = "keep-alive: is the peer still there?",
+                          .clause = "9293 3.8.4"};
+    return true;
+}
+
 /* ---- the receive window */
 
 static uint32_t free_receive_bytes(const struct tcb *tcb)
@@ -487,6 +506,8 @@ static void after_ack(struct tcb *tcb, const struct plan *plan)
 
 static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out)
 {
+    static const uint8_t garbage[1] = {0};
+
     if (!remember(tcb, plan))
         return false;
     if (plan->flags & TCP_FIN && !tcb->fin_sent) {
@@ -513,8 +534,10 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         if (plan->len > tcb->snd_mss)
             out->segment_bytes = tcb->snd_mss;
     }
+    if (plan->is_keepalive && tcb->config->keepalive_garbage) /* MAY-6 */
+        out->payload[0] = (struct bytes){garbage, sizeof garbage};
     write_headers(tcb, &seg, out);
-    if (plan->flags & TCP_ACK)
+    if (plan->flags & TCP_ACK && !plan->is_keepalive)
         after_ack(tcb, plan);
     tcb->segments_sent++;
     return true;

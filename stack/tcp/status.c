@@ -130,6 +130,7 @@ const char *tcp_timer_name(enum tcp_timer timer)
         [TIMER_DELAYED_ACK] = "delayed ACK",
         [TIMER_TIME_WAIT] = "TIME-WAIT",
         [TIMER_IDLE] = "idle",
+        [TIMER_KEEPALIVE] = "keep-alive",
     };
 
     return (unsigned)timer < TIMER_COUNT ? names[timer] : "unknown";

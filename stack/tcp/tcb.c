@@ -51,7 +51,8 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcp_rto_init(&tcb->rto, config);
     tcb_update_mss(tcb);
     tcb->rcv_mss = tcb_announced_mss(tcb) < 536 ? tcb_announced_mss(tcb) : 536;
-    tcb->progress_us = tcb->last_sent_us = stack->now_us;
+    tcb->keepalive = config->keepalive;
+    tcb->progress_us = tcb->last_sent_us = tcb->last_heard_us = stack->now_us;
     return tcb;
 }
 
@@ -95,6 +96,7 @@ static void stop_everything(struct tcb *tcb)
         tcb->deadline_us[t] = NEVER;
     tcb->ack_now = false;
     tcb->probe_now = false;
+    tcb->keepalive_now = false;
     ring_release(&tcb->send_ring);
     records_free(&tcb->in_flight);
     ranges_free(&tcb->out_of_order);
@@ -120,8 +122,11 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
     recovery_start(tcb);
     if (tcb->fin_queued)
         tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE was called before", "9293 3.10.4");
-    if (tcb->listener != NULL)
+    if (tcb->listener != NULL) {
+        tcb->keepalive = tcb->listener->keepalive;
         tcb_notify(tcb->listener);
+    }
+    tcb_watch_silence(tcb);
     tcb_wants_output(tcb);
 }
 
@@ -143,6 +148,16 @@ void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us)
 void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer)
 {
     tcb->deadline_us[timer] = NEVER;
+}
+
+void tcb_watch_silence(struct tcb *tcb)
+{
+    tcb->keepalive_probe_count = 0;
+    tcb->keepalive_now = false;
+    if (tcb_is_kept_alive(tcb))
+        tcb_timer_set(tcb, TIMER_KEEPALIVE, tcb->last_heard_us + tcb->config->keepalive_idle_us);
+    else
+        tcb_timer_clear(tcb, TIMER_KEEPALIVE);
 }
 
 void tcb_wants_output(struct tcb *tcb)

@@ -94,7 +94,8 @@ struct tcb {
 
     /* What output has been asked for. */
     bool ack_now;
-    bool probe_now; /* send despite a window that is closed or too small */
+    bool probe_now;     /* send despite a window that is closed or too small */
+    bool keepalive_now; /* a keep-alive probe is due */
     const char *ack_cause;
     const char *resend_cause; /* why lost ranges are sent again */
     uint32_t unacked_bytes;   /* received since the last ACK went out */
@@ -106,7 +107,10 @@ struct tcb {
     bool has_unwanted_ack;
     uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
     unsigned probe_count;     /* zero-window probes in a row */
-    bool trouble_reported;    /* R1 passed, SHLD-9 */
+    bool keepalive;           /* MUST-24 */
+    unsigned keepalive_probe_count; /* keep-alive probes in a row that were not answered */
+    uint64_t last_heard_us;         /* when the peer was heard last, see tcp_arrives() */
+    bool trouble_reported;          /* R1 passed, SHLD-9 */
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;
@@ -130,6 +134,15 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause);
 
 void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us);
 void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer);
+/* Keep-alives are on, and the state is one that they watch: the connection is set up and the peer
+ * may still be asked for something. */
+static inline bool tcb_is_kept_alive(const struct tcb *tcb)
+{
+    return tcb->keepalive && tcb->state >= TCPS_ESTABLISHED && tcb->state != TCPS_TIME_WAIT;
+}
+
+/* Let the keep-alive timer, if it is to run, expire keepalive_idle_us after the peer was heard. */
+void tcb_watch_silence(struct tcb *tcb);
 /* Ask to be pulled for output. */
 void tcb_wants_output(struct tcb *tcb);
 /* Send an ACK at the next opportunity, for this reason. */

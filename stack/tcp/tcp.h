@@ -62,6 +62,7 @@ enum tcp_timer {
     TIMER_DELAYED_ACK,
     TIMER_TIME_WAIT, /* 2 MSL, and the wait for a FIN in FIN-WAIT-2 after tcp_close() */
     TIMER_IDLE,      /* gives the memory of empty buffers back */
+    TIMER_KEEPALIVE, /* 9293 3.8.4; runs only where keep-alives are on */
     TIMER_COUNT,
 };
 
@@ -105,6 +106,10 @@ int tcp_shutdown(struct tcb *tcb);
 void tcp_close(struct tcb *tcb);
 /* ABORT (9293 3.10.5): RST to the peer, handle given back. NULL is fine. */
 void tcp_abort(struct tcb *tcb);
+
+/* Switch keep-alives on or off (9293 3.8.4, MUST-24), in any state; the intervals are the
+ * configuration's (MUST-27). Connections that a listener completes start with its setting. */
+void tcp_set_keepalive(struct tcb *tcb, bool on);
 
 /* Bits of enum tcp_readiness, now. */
 unsigned tcp_readiness(const struct tcb *tcb);

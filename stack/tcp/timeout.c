@@ -16,6 +16,7 @@ static void on_persist(struct tcb *tcb);
 static void on_delayed_ack(struct tcb *tcb);
 static void on_time_wait(struct tcb *tcb);
 static void on_idle(struct tcb *tcb);
+static void on_keepalive(struct tcb *tcb);
 
 static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_RETRANSMIT] = on_retransmit,
@@ -23,12 +24,17 @@ static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_DELAYED_ACK] = on_delayed_ack,
     [TIMER_TIME_WAIT] = on_time_wait,
     [TIMER_IDLE] = on_idle,
+    [TIMER_KEEPALIVE] = on_keepalive,
 };
 
 static void trace_fired(const struct tcb *tcb, int timer)
 {
-    unsigned count = timer == TIMER_PERSIST ? tcb->probe_count : tcb->rto.backoff_count;
+    unsigned count = tcb->rto.backoff_count;
 
+    if (timer == TIMER_PERSIST)
+        count = tcb->probe_count;
+    if (timer == TIMER_KEEPALIVE)
+        count = tcb->keepalive_probe_count;
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_FIRED,
                                         .u.timer = {.timer = timer,
                                                     .deadline_us = tcb->stack->now_us,
@@ -162,4 +168,34 @@ static void on_idle(struct tcb *tcb)
         ring_release(&tcb->send_ring);
     if (tcb->receive_ring.used == 0 && tcb->out_of_order.count == 0)
         ring_release(&tcb->receive_ring);
+}
+
+/* 9293 3.8.4. The timer is not moved by each segment that arrives: it expires, sees when the peer
+ * was heard last, and is set anew. While data or our FIN waits for an acknowledgment, R2 and the
+ * window probes watch the peer (MUST-26). */
+static void on_keepalive(struct tcb *tcb)
+{
+    const struct tcp_config *config = tcb->config;
+    uint64_t now_us = tcb->stack->now_us;
+    bool is_idle = tcb->snd_una == tcb->snd_nxt && tcb_unsent_bytes(tcb) == 0;
+
+    if (!tcb_is_kept_alive(tcb))
+        return;
+    if (!is_idle) {
+        tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + config->keepalive_idle_us);
+        return;
+    }
+    if (now_us - tcb->last_heard_us < config->keepalive_idle_us) {
+        tcb_watch_silence(tcb);
+        return;
+    }
+    if (tcb->keepalive_probe_count >= config->keepalive_count) { /* at least 2: MUST-29 */
+        tcp_send_reset(tcb, "gives up: no answer to keep-alive probes");
+        tcb_fail(tcb, TCP_ERR_TIMED_OUT, "no answer to keep-alive probes", "9293 3.8.4");
+        return;
+    }
+    tcb->keepalive_probe_count++;
+    tcb->keepalive_now = true;
+    tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + config->keepalive_interval_us);
+    tcb_wants_output(tcb);
 }

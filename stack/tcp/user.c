@@ -387,6 +387,16 @@ void tcp_abort(struct tcb *tcb)
     layer_settle(tcb);
 }
 
+/* ---- options of a connection */
+
+void tcp_set_keepalive(struct tcb *tcb, bool on)
+{
+    if (tcb->keepalive == on) /* probes that are under way go on */
+        return;
+    tcb->keepalive = on;
+    tcb_watch_silence(tcb);
+}
+
 /* ---- what the application keeps with it */
 
 void tcp_set_context(struct tcb *tcb, void *context)
