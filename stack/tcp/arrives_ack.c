@@ -71,6 +71,8 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
     tcb->bytes_acked += data;
     tcb->snd_una = seg->ack;
     tcb->progress_us = tcb->stack->now_us;
+    if (tcb->has_snd_up && seq_geq(tcb->snd_una, tcb->snd_up))
+        tcb->has_snd_up = false; /* or it would lie ahead again after half the sequence space */
     struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
     sample_rtt(tcb, &acked, seg);
     tcb->trouble_reported = false;

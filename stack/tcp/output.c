@@ -5,8 +5,9 @@
  * packet:
  *
  *   1. the SYN, or SYN,ACK         4. a probe of a closed window
- *   2. what is held to be lost     5. an acknowledgment alone
- *   3. new data, and the FIN       6. a keep-alive
+ *   2. what is held to be lost     5. an urgent indication alone
+ *   3. new data, and the FIN       6. an acknowledgment alone
+ *                                  7. a keep-alive
  *
  * Whatever goes out carries the current acknowledgment and window, so a waiting ACK rides along.
  * The payload is never copied: the packet points into the send ring. */
@@ -30,6 +31,7 @@ static bool plan_syn(struct tcb *tcb, struct plan *plan);
 static bool plan_resend(struct tcb *tcb, struct plan *plan);
 static bool plan_new_data(struct tcb *tcb, struct plan *plan);
 static bool plan_probe(struct tcb *tcb, struct plan *plan);
+static bool plan_urgent(struct tcb *tcb, struct plan *plan);
 static bool plan_ack(struct tcb *tcb, struct plan *plan);
 static bool plan_keepalive(struct tcb *tcb, struct plan *plan);
 static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out);
@@ -41,7 +43,8 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
     if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
         return false;
     if (!plan_syn(tcb, &plan) && !plan_resend(tcb, &plan) && !plan_new_data(tcb, &plan) &&
-        !plan_probe(tcb, &plan) && !plan_ack(tcb, &plan) && !plan_keepalive(tcb, &plan))
+        !plan_probe(tcb, &plan) && !plan_urgent(tcb, &plan) && !plan_ack(tcb, &plan) &&
+        !plan_keepalive(tcb, &plan))
         return false;
     *event = (struct trace_event){.kind = TRACE_PACKET_OUT,
                                   .flow = &tcb->flow.id,
@@ -71,12 +74,13 @@ static bool plan_syn(struct tcb *tcb, struct plan *plan)
 /* ---- 2. what is held to be lost */
 
 /* The most payload that one packet may carry: a full segment, or many for a device that cuts them.
- */
+ * A device copies the urgent pointer to each piece, where it would point too far. */
 static uint32_t packet_max_bytes(const struct tcb *tcb)
 {
     uint32_t gso_bytes = tcb->stack->config.gso_max_bytes;
 
-    return gso_bytes > tcb->snd_mss ? gso_bytes / tcb->snd_mss * tcb->snd_mss : tcb->snd_mss;
+    return gso_bytes > tcb->snd_mss && !tcb->has_snd_up ? gso_bytes / tcb->snd_mss * tcb->snd_mss
+                                                        : tcb->snd_mss;
 }
 
 /* Whole segments of `len`, but at least one. */
@@ -268,7 +272,7 @@ static bool plan_probe(struct tcb *tcb, struct plan *plan)
     return true;
 }
 
-/* ---- 5. an acknowledgment alone */
+/* ---- 5. an urgent indication alone, and 6. an acknowledgment alone */
 
 /* SND.NXT, unless a probe that the peer has not taken, or a shrunk window, has left that outside
  * what the peer accepts: it would drop the acknowledgment, and answer it, and we would answer that.
@@ -276,6 +280,25 @@ static bool plan_probe(struct tcb *tcb, struct plan *plan)
 static uint32_t acceptable_seq(const struct tcb *tcb)
 {
     return seq_min(tcb->snd_nxt, tcb_snd_edge(tcb));
+}
+
+static bool is_urgent(const struct tcb *tcb, uint32_t seq)
+{
+    return tcb->has_snd_up && seq_gt(tcb->snd_up, seq);
+}
+
+/* 9293 3.8.5: the peer is to hear of urgent data although window, Nagle or the network hold the
+ * data itself back. It is said once like this; if that is lost, each later segment says it. */
+static bool plan_urgent(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->urgent_now || !tcb_is_synchronized(tcb))
+        return false;
+    tcb->urgent_now = false;
+    *plan = (struct plan){.seq = acceptable_seq(tcb),
+                          .flags = TCP_ACK,
+                          .cause = "urgent data is ahead, but may not be sent yet",
+                          .clause = "9293 3.8.5"};
+    return true;
 }
 
 static bool plan_ack(struct tcb *tcb, struct plan *plan)
@@ -289,7 +312,7 @@ static bool plan_ack(struct tcb *tcb, struct plan *plan)
     return true;
 }
 
-/* ---- 6. a keep-alive, 9293 3.8.4 */
+/* ---- 7. a keep-alive, 9293 3.8.4 */
 
 static bool plan_keepalive(struct tcb *tcb, struct plan *plan)
 {
@@ -504,6 +527,19 @@ static void after_ack(struct tcb *tcb, const struct plan *plan)
     tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
 }
 
+/* URG and SEG.UP. What lies further ahead than the field can say is announced as far as it can, and
+ * by later segments to its end (MUST-31). Never on a SYN: no data may follow it yet. */
+static void fill_urgent(struct tcb *tcb, struct tcp_segment *seg)
+{
+    if (seg->flags & TCP_SYN || !is_urgent(tcb, seg->seq))
+        return;
+    uint32_t ahead = tcb->snd_up - seg->seq; /* to the octet behind the urgent data: MUST-62 */
+
+    seg->flags |= TCP_URG;
+    seg->urgent = ahead > UINT16_MAX ? UINT16_MAX : (uint16_t)ahead;
+    tcb->urgent_now = false;
+}
+
 static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out)
 {
     static const uint8_t garbage[1] = {0};
@@ -536,6 +572,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
     }
     if (plan->is_keepalive && tcb->config->keepalive_garbage) /* MAY-6 */
         out->payload[0] = (struct bytes){garbage, sizeof garbage};
+    fill_urgent(tcb, &seg);
     write_headers(tcb, &seg, out);
     if (plan->flags & TCP_ACK && !plan->is_keepalive)
         after_ack(tcb, plan);

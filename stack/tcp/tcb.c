@@ -96,6 +96,7 @@ static void stop_everything(struct tcb *tcb)
         tcb->deadline_us[t] = NEVER;
     tcb->ack_now = false;
     tcb->probe_now = false;
+    tcb->urgent_now = false;
     tcb->keepalive_now = false;
     ring_release(&tcb->send_ring);
     records_free(&tcb->in_flight);

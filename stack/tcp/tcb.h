@@ -60,6 +60,8 @@ struct tcb {
     /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled (REC-1). */
     uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
     uint8_t snd_wnd_shift;
+    uint32_t snd_up; /* SND.UP: the octet behind the urgent data (MUST-62) */
+    bool has_snd_up; /* urgent data is not all acknowledged yet */
     bool fin_queued; /* our FIN follows the bytes in the ring */
     bool fin_sent;
     uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
@@ -95,6 +97,7 @@ struct tcb {
     /* What output has been asked for. */
     bool ack_now;
     bool probe_now;     /* send despite a window that is closed or too small */
+    bool urgent_now;    /* the peer does not know yet that urgent data is ahead */
     bool keepalive_now; /* a keep-alive probe is due */
     const char *ack_cause;
     const char *resend_cause; /* why lost ranges are sent again */

@@ -85,6 +85,11 @@ struct tcb *tcp_accept(struct tcb *listener);
  * rest to be offered again after the peer acknowledges. Otherwise a negative enum tcp_err:
  * TCP_ERR_CLOSING after tcp_shutdown(), TCP_ERR_RESET after a reset, TCP_ERR_NOT_OPEN in LISTEN. */
 ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len);
+/* As tcp_send(), and the peer is told that urgent data ends behind the bytes accepted (9293 3.8.5,
+ * MUST-30, MUST-62): at once, even if its window is closed. Urgent data of any length may be handed
+ * over in many calls (MUST-31); where fewer than `len` bytes are accepted, offer the rest by this
+ * call again. Zero bytes are no urgent indication. New applications should not use it (SHLD-13). */
+ptrdiff_t tcp_send_urgent(struct tcb *tcb, const uint8_t *data, size_t len);
 /* Room in the send ring itself, *room bytes (0 if full), valid until the next call to the stack;
  * fill it and say how much was used. Committing more than there was room for is TCP_ERR_INVALID. */
 uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room);

@@ -211,6 +211,22 @@ ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len)
     return (ptrdiff_t)accepted;
 }
 
+/* SND.UP moves behind what was accepted, where SND.NXT will be when it is sent: the octet behind
+ * the urgent data (MUST-62). */
+ptrdiff_t tcp_send_urgent(struct tcb *tcb, const uint8_t *data, size_t len)
+{
+    ptrdiff_t accepted = tcp_send(tcb, data, len);
+
+    if (accepted <= 0) /* 3.8.5: at least one octet goes with an urgent indication */
+        return accepted;
+    bool peer_knows = tcb->has_snd_up && seq_gt(tcb->snd_up, tcb->snd_nxt);
+    tcb->snd_up = tcb_first_data_seq(tcb) + (uint32_t)tcb->send_ring.used;
+    tcb->has_snd_up = true;
+    if (!peer_knows) /* an advance is told by whatever is sent next */
+        tcb->urgent_now = true;
+    return accepted;
+}
+
 uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room)
 {
     *room = 0;
