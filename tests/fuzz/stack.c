@@ -286,6 +286,9 @@ static void open_or_accept(struct run *run, struct tcb **handle, bool active)
     tcp_config_init(&config);
     config.receive_buffer_bytes = 1 + take(run, 2);
     config.nagle = take(run, 1) & 1;
+    config.keepalive_idle_us = 1000000;
+    config.keepalive_interval_us = 100000;
+    config.keepalive_garbage = !config.nagle;
     *handle =
         active ? tcp_open_active(run->stack, NULL, ACTIVE_PORT, &remote, ACTIVE_PORT, &config, NULL)
                : tcp_accept(run->listener);
@@ -321,6 +324,12 @@ static void use(struct run *run, struct tcb *tcb, uint32_t call)
     case 5:
         HOLDS(tcp_readiness(tcb) != 0 || tcp_error(tcb) == TCP_OK);
         break;
+    case 6:
+        HOLDS(tcp_send_urgent(tcb, memory, len) <= (ptrdiff_t)len);
+        break;
+    case 7:
+        tcp_set_keepalive(tcb, len & 1);
+        break;
     default:
         break;
     }
@@ -341,7 +350,7 @@ static void call_tcp(struct run *run)
         tcp_abort(*handle);
         *handle = NULL;
     } else {
-        use(run, *handle, call % 6);
+        use(run, *handle, call % 8);
     }
 }
 

@@ -81,7 +81,9 @@ static void check_text(struct sim *sim, unsigned from, const struct wire_end *se
 
     if (self->has_syn && seq_gt(seg->seq, self->highest))
         sim_fail(sim, "end %u skips sequence numbers", from);
-    if (seg->payload.len == 0)
+    bool is_keepalive = sim->plan.tcp[from].keepalive_garbage && seg->payload.len == 1 &&
+                        end == self->highest && seg->payload.data[0] == 0; /* 9293 3.8.4 */
+    if (seg->payload.len == 0 || is_keepalive)
         return;
     bool is_new = seq_gt(end, self->highest);
     bool is_probe = seg->payload.len == 1 && start == self->told_edge;
@@ -93,6 +95,19 @@ static void check_text(struct sim *sim, unsigned from, const struct wire_end *se
             sim_fail(sim, "end %u sends a wrong byte", from);
             return;
         }
+}
+
+/* 9293 3.8.5, MUST-62: urgent data ends within what the application has handed over. */
+static void check_urgent(struct sim *sim, unsigned from, const struct wire_end *self,
+                         const struct tcp_segment *seg)
+{
+    uint32_t written_end = self->iss + 1 + (uint32_t)sim->app[from].sent_bytes;
+
+    if (!(seg->flags & TCP_URG))
+        return;
+    if (!sim->plan.app[from].sends_urgent || seg->urgent == 0 ||
+        seq_gt(seg->seq + seg->urgent, written_end))
+        sim_fail(sim, "end %u sends an urgent pointer that leads nowhere", from);
 }
 
 static uint32_t edge_of(const struct wire *wire, unsigned from, const struct tcp_segment *seg)
@@ -180,6 +195,7 @@ static void look_at_sent(struct sim *sim, unsigned from, struct bytes packet,
         take_syn(self, &seg);
     check_size(sim, self, &seg, out);
     check_text(sim, from, self, &seg);
+    check_urgent(sim, from, self, &seg);
     check_timestamp(sim, from, self, &seg);
     if (seg.flags & TCP_ACK) {
         check_ack_and_edge(sim, from, &seg);

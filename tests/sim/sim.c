@@ -166,6 +166,16 @@ static void any_app(uint64_t *r, struct sim_app_plan *app)
     app->close_when = (enum sim_close)sim_below(r, 3);
 }
 
+/* Keep-alives as often as they like, which may disturb nothing. */
+static void any_keepalive(uint64_t *r, struct tcp_config *tcp)
+{
+    tcp->keepalive = one_in(r, 4);
+    tcp->keepalive_garbage = one_in(r, 2);
+    tcp->keepalive_idle_us = 50000 + sim_below(r, 2 * SECOND_US);
+    tcp->keepalive_interval_us = 50000 + sim_below(r, SECOND_US);
+    tcp->keepalive_count = UINT32_MAX; /* no luck is so bad */
+}
+
 /* In which order the two close. */
 static void any_order(uint64_t *r, struct sim_plan *plan)
 {
@@ -218,6 +228,10 @@ struct sim_plan sim_plan_random(uint64_t seed)
             plan.checksum_offload[end] = one_in(r, 2);
         }
     }
+    for (unsigned end = 0; end < 2; end++) {
+        any_keepalive(r, &plan.tcp[end]);
+        plan.app[end].sends_urgent = one_in(r, 4);
+    }
     return plan;
 }
 
@@ -234,7 +248,7 @@ const char *sim_plan_format(const struct sim_plan *plan, char *text, size_t room
             "  end %u: link: %s\n"
             "    %s%s%s%s%s mss %u send-buffer %u receive-buffer %u..%u gso %u iss %u\n"
             "    sends %llu by %u every %llu us, reads %u every %llu us, stops at %llu for %llu us"
-            "%s%s%s shutdown %d close %d\n",
+            "%s%s%s%s%s shutdown %d close %d\n",
             end, link_config_format(&plan->link[end], link, sizeof link), tcp->sack ? "sack " : "",
             tcp->timestamps ? "timestamps " : "", tcp->window_scaling ? "scaling " : "",
             tcp->nagle ? "nagle " : "", tcp->syn_style == TCP_SYN_STYLE_LINUX ? "linux" : "macos",
@@ -245,7 +259,8 @@ const char *sim_plan_format(const struct sim_plan *plan, char *text, size_t room
             (unsigned long long)app->read_pause_us, (unsigned long long)app->stop_at_bytes,
             (unsigned long long)app->stop_us,
             app->sends_after_the_peer ? ", sends after the peer's end" : "",
-            app->uses_the_ring ? ", in the ring" : "",
+            app->uses_the_ring ? ", in the ring" : "", app->sends_urgent ? ", urgent" : "",
+            tcp->keepalive ? ", keep-alive" : "",
             app->waits_for_readiness ? ", waits for readiness" : "", (int)app->shutdown_when,
             (int)app->close_when);
     }
@@ -621,7 +636,9 @@ static ptrdiff_t write_by_copy(struct sim *sim, unsigned end, size_t len)
 
     for (size_t i = 0; i < len; i++)
         memory[i] = sim_byte(end, sim->app[end].sent_bytes + i);
-    return tcp_send(sim->app[end].tcb, memory, len);
+    bool is_urgent = sim->plan.app[end].sends_urgent && one_in(&sim->random_state[2], 4);
+    return is_urgent ? tcp_send_urgent(sim->app[end].tcb, memory, len)
+                     : tcp_send(sim->app[end].tcb, memory, len);
 }
 
 static void write_as_planned(struct sim *sim, unsigned end)

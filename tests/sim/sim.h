@@ -39,6 +39,7 @@ struct sim_app_plan {
     uint64_t stop_us;          /* ... so long */
     bool sends_after_the_peer; /* a half-closed connection carries all of it */
     bool uses_the_ring;        /* reserve and commit, peek and consume */
+    bool sends_urgent;         /* some of the calls hand over urgent data */
     bool waits_for_readiness;  /* acts only when stack_next_ready() names it */
     enum sim_shutdown shutdown_when;
     enum sim_close close_when;
