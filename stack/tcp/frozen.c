@@ -73,11 +73,11 @@ void frozen_drop(struct frozen *frozen, const char *why, const char *clause)
 {
     struct tcp_layer *layer = &frozen->stack->tcp;
 
-    stack_trace(frozen->stack, &(struct trace_event){.kind = TRACE_STATE,
-                                                     .flow = &frozen->flow.id,
-                                                     .cause = why,
-                                                     .clause = clause,
-                                                     .u.state = {frozen->state, (int)TCPS_CLOSED}});
+    struct trace_event event = {
+        .kind = TRACE_STATE, .flow = &frozen->flow.id, .cause = why, .clause = clause};
+    event.u.state.from = frozen->state;
+    event.u.state.to = (int)TCPS_CLOSED;
+    stack_trace(frozen->stack, &event);
     table_remove(&layer->table, &frozen->flow);
     wheel_clear(&layer->wheel, &frozen->flow.timer);
     layer->connection_count--;

@@ -31,8 +31,9 @@ struct recovery {
     bool is_after_timeout; /* slow start over the lost flight, RFC 5681 3.1 */
     uint32_t recover;      /* RFC 6582: SND.NXT when recovery began */
     uint32_t dup_ack_count;
-    uint32_t dup_acked_bytes; /* without SACK: each duplicate ACK says a segment has left */
-    bool send_one;            /* one lost segment goes out whatever the window says */
+    uint32_t flight_at_first_dup; /* FlightSize without what limited transmit has sent since */
+    uint32_t dup_acked_bytes;     /* without SACK: each duplicate ACK says a segment has left */
+    bool send_one;                /* one lost segment goes out whatever the window says */
 };
 
 struct tcb {

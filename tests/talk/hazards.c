@@ -659,7 +659,7 @@ START_TEST(duplicate_acks_at_recover_after_a_time_out_are_no_loss)
     forget_sent(t);
     peer_sends(t, ". 1:1(0) ack 7301"); /* SND.UNA is recover */
     app_writes(t, 6 * MSS);
-    ck_assert_uint_ge(t->sent_count, 3);
+    ck_assert_uint_ge(t->sent_count, 2);
     forget_sent(t);
     uint64_t retransmit_count = talk_status(t).retransmit_count;
     uint32_t cwnd_bytes = talk_status(t).cwnd_bytes;

@@ -78,6 +78,8 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     if (news->is_duplicate) {
         recovery->dup_ack_count++;
         uint32_t flight = tcb->snd_nxt - tcb->snd_una;
+        if (recovery->dup_ack_count == 1)
+            recovery->flight_at_first_dup = flight;
         if (!tcb->sack && recovery->dup_acked_bytes + 2 * tcb->snd_mss <= flight)
             recovery->dup_acked_bytes += tcb->snd_mss;
     } else if (news->acked_bytes > 0) {
@@ -98,6 +100,9 @@ static void enter(struct tcb *tcb, uint32_t flight)
     tcb->recovery.send_one = true;
     tcb->resend_cause = tcb->sack ? "fast retransmit: bytes above it were selectively acknowledged"
                                   : "fast retransmit: third duplicate ACK";
+    /* RFC 5681 3.2 step 2: the segments of limited transmit do not count. */
+    if (tcb->recovery.dup_ack_count > 0 && tcb->recovery.flight_at_first_dup < flight)
+        flight = tcb->recovery.flight_at_first_dup;
     tcb->cc.ops->on_congestion(&tcb->cc, flight);
     trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause,
                    tcb->sack ? "RFC 6675 (5)" : "RFC 6582 3.2");
@@ -146,6 +151,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         recovery->recover =
             tcb->snd_una - 1; /* keeps up, so that it never lies half the space back */
     bool was_active = recovery->is_active;
+    bool was_after_timeout = recovery->is_after_timeout;
     if ((recovery->is_active || recovery->is_after_timeout) &&
         seq_geq(tcb->snd_una, recovery->recover))
         leave(tcb);
@@ -155,7 +161,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
             recovery->send_one = true;
             tcb->resend_cause = "partial acknowledgment: the next segment is lost too";
         }
-    } else if (recovery->is_after_timeout) {
+    } else if (was_after_timeout) {
         /* What a retransmission acknowledges was mostly not sent in this window: L = 1, RFC 3465
          * 2.3. */
         uint32_t bytes = news->acked_bytes < tcb->snd_mss ? news->acked_bytes : tcb->snd_mss;

@@ -30,7 +30,8 @@ static void on_ack(struct congestion *cc, uint32_t bytes)
     if (cc->cwnd >= CWND_MAX)
         return;
     if (cc->cwnd < cc->ssthresh) {
-        cc->cwnd += bytes < L * cc->mss ? bytes : L * cc->mss;
+        uint32_t cwnd = cc->cwnd + (bytes < L * cc->mss ? bytes : L * cc->mss);
+        cc->cwnd = cwnd < cc->ssthresh ? cwnd : cc->ssthresh; /* slow start ends there */
         return;
     }
     cc->acked_bytes += bytes; /* congestion avoidance: one SMSS per window, RFC 3465 2.1 */
