@@ -34,7 +34,7 @@ struct tcp_config {
     /* Keep-alives, 9293 3.8.4. A connection is probed when nothing has arrived for
      * keepalive_idle_us and nothing waits for an acknowledgment; tcp_set_keepalive() switches them
      * per connection. */
-    bool keepalive;                 /* MUST-24; off (MUST-25) */
+    bool keepalive;                 /* MAY-5, MUST-24; off (MUST-25) */
     bool keepalive_garbage;         /* a probe carries one garbage octet (MAY-6); off (SHLD-12) */
     uint64_t keepalive_idle_us;     /* MUST-27; 2 h (MUST-28) */
     uint64_t keepalive_interval_us; /* between probes that are not answered; 75 s */

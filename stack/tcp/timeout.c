@@ -1,10 +1,6 @@
 /* The timeouts, RFC 9293 3.10.8: one function per timer. A timer is a deadline in the TCB and fires
  * once; its handler arms it again if it wants to. What a handler wants to send it asks for: output
- * is pulled.
- *
- * Not done: keep-alives (MAY-5); without them MUST-24, MUST-25, MUST-26, MUST-27, MUST-28, MUST-29,
- * SHLD-12 and MAY-6 have nothing to say. An application that wants to know whether its peer is
- * alive has to ask it. */
+ * is pulled. */
 #include "timeout.h"
 
 #include "layer.h"

@@ -169,8 +169,8 @@ struct tcb *tcp_accept(struct tcb *listener)
 
 /* ---- SEND, 3.10.2
  *
- * Not done: sending urgent data (MUST-30, MUST-31); what the peer marks as urgent is announced. New
- * applications should not use it at all (SHLD-13).
+ * Urgent data is sent by tcp_send_urgent() (MUST-30, MUST-31); new applications should not use it
+ * (SHLD-13).
  * Not done: a PUSH flag (MAY-15), a FLUSH call (MAY-14), or holding data back for more to come
  * (MAY-16), Nagle's algorithm apart: each SEND counts as PUSHed. */
 

@@ -46,7 +46,7 @@ START_TEST(silence_is_left_alone_by_default)
 }
 END_TEST
 
-/* MUST-28; SHLD-12: SEG.SEQ is SND.NXT-1, and there is no data. */
+/* MAY-5, MUST-28; SHLD-12: SEG.SEQ is SND.NXT-1, and there is no data. */
 START_TEST(switched_on_it_probes_after_two_hours)
 {
     struct talk *t = talk_established("mss 1460");
