@@ -22,6 +22,7 @@ enum trace_kind {
     TRACE_RECOVERY,    /* `recovery`: loss recovery entered, left or undone */
     TRACE_LOST,        /* `range`: these bytes are held to be lost */
     TRACE_RETRANSMIT,  /* `range`: these bytes are sent again, with the packet that follows */
+    TRACE_ECN,         /* `ecn`: a router has marked a packet, RFC 3168 */
     TRACE_WINDOW,      /* `window`: the peer's window closed or opened, or our own */
     TRACE_ERROR,       /* `error`: a connection failed, or a soft error was noted */
     TRACE_DNS,         /* `dns`: the resolver asks, hears, or gives up */
@@ -81,6 +82,9 @@ struct trace_event {
             uint32_t end;
             unsigned transmission_count; /* with this one */
         } range;
+        struct {
+            bool is_echo; /* the peer tells of a mark on our data; false: the peer's was marked */
+        } ecn;
         struct {
             bool ours;
             bool closed;

@@ -43,6 +43,7 @@ int explain_level(const struct trace_event *event)
     case TRACE_STATE:
     case TRACE_RECOVERY:
     case TRACE_RETRANSMIT:
+    case TRACE_ECN:
     case TRACE_WINDOW:
     case TRACE_ERROR:
     case TRACE_DNS:
@@ -155,6 +156,9 @@ static void say(const struct trace_event *event, struct text *text)
     case TRACE_LOST:
     case TRACE_RETRANSMIT:
         say_range(event, text);
+        return;
+    case TRACE_ECN:
+        add(text, event->u.ecn.is_echo ? "congestion ahead of us" : "congestion ahead of the peer");
         return;
     case TRACE_WINDOW:
         say_window(event, text);

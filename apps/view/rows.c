@@ -93,6 +93,7 @@ void rows_event(void *context, const struct trace_event *event)
     case TRACE_RECOVERY:
     case TRACE_LOST:
     case TRACE_RETRANSMIT:
+    case TRACE_ECN:
     case TRACE_WINDOW:
     case TRACE_ERROR:
     case TRACE_DNS:

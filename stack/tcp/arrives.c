@@ -155,6 +155,7 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
         return DROP_TCP_MEMORY;
     take_irs(tcb, seg);
     take_syn_options(tcb, &seg->options);
+    ecn_take_syn(tcb, seg);
     tcb->snd_wnd = seg->wnd;
     tcp_set_state(tcb, TCPS_SYN_RECEIVED, "SYN arrives", "9293 3.10.7.2 third");
     tcb_wants_output(tcb);
@@ -188,6 +189,7 @@ static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg
 
     take_irs(tcb, seg); /* fourth */
     take_syn_options(tcb, &seg->options);
+    ecn_take_syn(tcb, seg);
     if (ack_is_acceptable) {
         arrives_round_receive_buffer(tcb);
         arrives_take_syn_ack(tcb, seg);
@@ -309,11 +311,14 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
         if (tcb->in_flight.count > 0)
             records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
         tcb->resend_cause = "the peer repeats its SYN";
+        if (tcb->ecn.is_on) /* without the offer now, perhaps: RFC 3168 6.1.1.1 */
+            ecn_take_syn(tcb, seg);
         tcb_wants_output(tcb);
         return DROP_TCP_NOT_ACCEPTABLE;
     }
     if (is_acceptable(tcb, seg)) {
         take_timestamp(tcb, seg);
+        tcb->rcv_tos = seg->tos; /* MAY-9 */
         return DROP_NOT;
     }
     if (seg->flags & TCP_RST)

@@ -76,7 +76,7 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
     struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
     sample_rtt(tcb, &acked, seg);
     tcb->trouble_reported = false;
-    if (tcb->in_flight.count == 0) /* RFC 6298 (5.2) */
+    if (tcb->in_flight.count == 0 && !tcb->ecn.holds) /* RFC 6298 (5.2) */
         tcb_timer_clear(tcb, TIMER_RETRANSMIT);
     else /* (5.3) */
         tcb_timer_set(tcb, TIMER_RETRANSMIT,
@@ -168,6 +168,7 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
     bool is_progress = seq_gt(seg->ack, tcb->snd_una);
     news.sacked_bytes = take_sacks(tcb, seg);
     news.acked_bytes = advance_snd_una(tcb, seg);
+    news.is_congestion_echo = ecn_on_ack(tcb, seg, news.flight_before);
     update_window(tcb, seg);
     /* R2 counts from the last progress; a peer whose window is closed or shrunk and who goes on
      * answering keeps the connection open (MUST-37, SHLD-17). */
@@ -225,6 +226,8 @@ static enum drop check_ack_syn_received(struct tcb *tcb, const struct tcp_segmen
         return DROP_TCP_ACK_INVALID;
     }
     bool is_crossed = arrives_is_crossed_syn_ack(tcb, seg);
+    if (is_crossed)
+        ecn_take_syn(tcb, seg);
     arrives_round_receive_buffer(tcb);
     arrives_take_syn_ack(tcb, seg);
     arrives_set_window(tcb, seg);

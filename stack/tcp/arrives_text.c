@@ -85,6 +85,7 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
         tcb_ack_now(tcb, tcb_rcv_wnd(tcb) == 0 ? "the window is closed" : "nothing new in it");
         return DROP_TCP_NOT_ACCEPTABLE;
     }
+    ecn_on_text(tcb, seg);
     bool in_order = seq == tcb->rcv_nxt;
     bool had_holes = tcb->out_of_order.count > 0;
     size_t offset = tcb->receive_ring.used + (seq - tcb->rcv_nxt);

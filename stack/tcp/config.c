@@ -9,6 +9,7 @@ void tcp_config_init(struct tcp_config *config)
         .timestamps = true,
         .window_scaling = true,
         .sack = true,
+        .ecn = TCP_ECN_ACCEPT,
         .nagle = true,
         .syn_style = TCP_SYN_STYLE_MACOS,
         .send_buffer_bytes = 1 << 20,

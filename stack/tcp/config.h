@@ -5,10 +5,16 @@
 
 #include "../wire/tcp_options.h"
 
+/* Explicit Congestion Notification. Departure from SHLD-8: an offer is accepted, but none is made
+ * unless it is switched on, because some middleboxes still drop a SYN that offers it; Linux does
+ * the same. */
+enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ON, TCP_ECN_ACCEPT };
+
 struct tcp_config {
     bool timestamps;              /* offer RFC 7323 timestamps; default on */
     bool window_scaling;          /* offer RFC 7323 window scaling; on */
     bool sack;                    /* offer RFC 2018 selective acknowledgment; on */
+    enum tcp_ecn ecn;             /* RFC 3168 (SHLD-8); accept */
     bool nagle;                   /* 9293 3.7.4, MUST-17; on */
     enum tcp_syn_style syn_style; /* order of the SYN's options; macOS */
 

@@ -52,6 +52,8 @@ void frozen_freeze(struct tcb *tcb)
         .timestamps = tcb->timestamps,
         .sack = tcb->sack,
         .passive_open = tcb->passive_open,
+        .ecn_is_on = tcb->ecn.is_on,
+        .ecn_has_declined = tcb->ecn.has_declined,
     };
     if (frozen->shared_config != NULL)
         frozen->shared_config->holder_count++;
@@ -133,6 +135,8 @@ struct tcb *frozen_thaw(struct frozen *frozen)
     tcb->timestamps = frozen->timestamps;
     tcb->sack = frozen->sack;
     tcb->passive_open = frozen->passive_open;
+    tcb->ecn.is_on = frozen->ecn_is_on;
+    tcb->ecn.has_declined = frozen->ecn_has_declined;
     if (!tcb->window_scaling && tcb->rcv_buffer_bytes > UINT16_MAX)
         tcb->rcv_buffer_bytes = UINT16_MAX;
     tcb_update_mss(tcb);

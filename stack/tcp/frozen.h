@@ -23,7 +23,7 @@ struct frozen {
     uint16_t peer_mss;
     uint8_t state; /* enum tcp_state */
     uint8_t snd_wnd_shift, rcv_wnd_shift, backoff_count;
-    bool window_scaling, timestamps, sack, passive_open;
+    bool window_scaling, timestamps, sack, passive_open, ecn_is_on, ecn_has_declined;
 };
 
 /* Is the connection in such a wait, with nothing to send and nobody holding it? */

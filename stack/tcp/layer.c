@@ -252,7 +252,6 @@ static enum drop deliver(struct stack *stack, const struct flow_id *id,
     return DROP_TCP_CLOSED_PORT;
 }
 
-/* Not done: telling the application which Differentiated Services field a segment had (MAY-9). */
 enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok)
 {
     struct tcp_segment seg;
@@ -264,6 +263,7 @@ enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool chec
     enum drop drop = tcp_parse(ip->payload, &seg);
     if (drop != DROP_NOT)
         return stack_drop(stack, drop, NULL);
+    seg.tos = ip->tos;
     struct flow_id id = {.local = ip->dst,
                          .remote = ip->src,
                          .local_port = seg.dst_port,

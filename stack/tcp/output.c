@@ -21,6 +21,7 @@ struct plan {
     uint32_t seq;
     uint32_t len; /* bytes of payload */
     uint8_t flags;
+    bool is_new_data;         /* a first transmission, and no probe */
     bool is_keepalive;        /* before the window: the peer answers it and takes nothing from it */
     struct tx_record *resent; /* NULL: new, or nothing that occupies sequence numbers */
     const char *cause;
@@ -218,6 +219,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
     if (waiting == 0)
         return plan_fin_alone(tcb, plan);
 
+    if (tcb->ecn.holds)
+        return false;
     uint32_t usable = usable_window(tcb);
     if (!is_worth_sending(tcb, waiting, usable)) {
         if (tcb->snd_nxt == tcb->snd_una)
@@ -236,8 +239,11 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
             return false;
     }
     len = without_tail(tcb, len, waiting);
-    *plan = (struct plan){
-        .seq = tcb->snd_nxt, .len = len, .flags = TCP_ACK, .cause = "data from the application"};
+    *plan = (struct plan){.seq = tcb->snd_nxt,
+                          .len = len,
+                          .flags = TCP_ACK,
+                          .is_new_data = true,
+                          .cause = "data from the application"};
     if (len == waiting) {
         plan->flags |= TCP_PSH; /* MUST-61 */
         if (tcb->fin_queued)
@@ -454,7 +460,7 @@ static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct
     size_t tcp_bytes = tcp_emit(seg, tcb->config->syn_style, tcp_header);
     size_t payload_bytes = out->payload[0].len + out->payload[1].len;
     struct ipv4_packet ip = ip_header_for(tcb->stack, &id->local, &id->remote, IP_PROTOCOL_TCP,
-                                          tcb->config->ttl, tcb->config->tos);
+                                          tcb->config->ttl, seg->tos);
     size_t ip_bytes = ipv4_emit(&ip, tcp_bytes + payload_bytes, out->header, sizeof out->header);
     struct checksum sum = {0};
 
@@ -557,7 +563,10 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         .dst_port = tcb->flow.id.remote_port,
         .seq = plan->seq,
         .flags = plan->flags,
+        .tos = (uint8_t)((tcb->config->tos & ~ECN_MASK) | ecn_codepoint(tcb, plan->is_new_data)),
     };
+    seg.flags |= plan->flags & TCP_SYN ? ecn_syn_flags(tcb, plan->resent != NULL)
+                                       : ecn_flags(tcb, plan->is_new_data);
     fill_options(tcb, plan, &seg.options);
     if (plan->flags & TCP_ACK)
         seg.ack = tcb->rcv_nxt;

@@ -85,6 +85,8 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .timestamps = tcb->timestamps,
         .sack = tcb->sack,
         .window_scaling = tcb->window_scaling,
+        .ecn = tcb->ecn.is_on,
+        .rcv_tos = tcb->rcv_tos,
         .srtt_us = tcb->rto.srtt_us,
         .rttvar_us = tcb->rto.rttvar_us,
         .rto_us = tcp_rto_current_us(&tcb->rto, tcb->config),

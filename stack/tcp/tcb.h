@@ -8,6 +8,7 @@
 #define TUNTCP_TCP_TCB_H
 
 #include "../instance.h"
+#include "ecn.h"
 #include "queue.h"
 #include "ranges.h"
 #include "recovery/congestion.h"
@@ -86,6 +87,9 @@ struct tcb {
     uint32_t ts_recent;     /* TS.Recent, RFC 7323 4.3 */
     uint64_t ts_recent_us;  /* when it was set: it is valid for 24 days */
     uint32_t last_ack_sent; /* Last.ACK.sent */
+
+    struct ecn ecn;
+    uint8_t rcv_tos; /* of the last acceptable segment, MAY-9 */
 
     struct ring send_ring; /* from SND.UNA (or ISS+1) on: in flight, then waiting */
     struct ring receive_ring;

@@ -137,6 +137,8 @@ struct tcp_status {
     uint32_t snd_mss_bytes, rcv_mss_bytes; /* without options; what the peer can get, what we can */
     uint8_t snd_wnd_shift, rcv_wnd_shift;
     bool timestamps, sack, window_scaling; /* negotiated */
+    bool ecn;                              /* the same: marks are echoed, RFC 3168 */
+    uint8_t rcv_tos;                       /* DSCP and ECN of the last segment received (MAY-9) */
     uint64_t srtt_us, rttvar_us, rto_us;   /* srtt_us 0: not measured yet */
     unsigned backoff_count;
     uint64_t deadline_us[TIMER_COUNT]; /* NEVER: not running */

@@ -112,7 +112,8 @@ static uint64_t before_r2(const struct tcb *tcb, uint64_t wait_us)
 /* RFC 6298 (5.4) to (5.6). */
 static void on_retransmit(struct tcb *tcb)
 {
-    if (tcb->in_flight.count == 0) { /* there was no memory to send; try again */
+    tcb->ecn.holds = false;
+    if (tcb->in_flight.count == 0) { /* ECN held new data back, or memory was short: try again */
         tcb_wants_output(tcb);
         return;
     }

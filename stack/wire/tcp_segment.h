@@ -31,6 +31,8 @@ struct tcp_segment {
     uint8_t flags; /* TCP_FIN ... TCP_CWR */
     struct tcp_options options;
     struct bytes payload;
+    /* Of the IP header that carried it. tcp_parse() does not see that: its caller fills them in. */
+    uint8_t tos; /* DSCP (6 bits) and ECN (2 bits) */
 };
 
 /* Parse the header. The checksum is verified by tcp_checksum_is_right(), before. */

@@ -36,6 +36,8 @@ struct item {
 
 /* A segment in the notation, numbers absolute. */
 struct spoken {
+    bool has_ecn;
+    uint8_t ecn; /* of the IP header */
     uint8_t flags;
     uint32_t seq, len, ack, win, urg;
     bool has_ack, has_win, has_urg, has_options;
@@ -139,10 +141,12 @@ uint8_t talk_byte(uint32_t position)
     return (uint8_t)(position * 31 + (position >> 8) * 7);
 }
 
-static void put_ip_header(uint8_t *packet, size_t len, uint8_t protocol, uint32_t src, uint32_t dst)
+static void put_ip_header(uint8_t *packet, size_t len, uint8_t tos, uint8_t protocol, uint32_t src,
+                          uint32_t dst)
 {
     memset(packet, 0, IP_BYTES);
     packet[0] = 0x45;
+    packet[1] = tos;
     put(packet + 2, 2, (uint32_t)len);
     packet[8] = 64;
     packet[9] = protocol;
@@ -212,6 +216,23 @@ static void take_value(struct cursor *c, struct item *item, uint32_t base)
     item->value[item->count++] = take_number(c, base);
 }
 
+/* The ECN field of the IP header, by its value. */
+static const char *const ecn_names[] = {"noecn", "ect1", "ect0", "ce"};
+
+static void take_ecn(struct cursor *c, struct spoken *s)
+{
+    skip_blanks(c);
+    if (*c->at != '[')
+        return;
+    c->at++;
+    for (uint8_t i = 0; i < sizeof ecn_names / sizeof ecn_names[0] && !s->has_ecn; i++)
+        if (take_word(c, ecn_names[i])) {
+            s->has_ecn = true;
+            s->ecn = i;
+        }
+    expect_char(c, ']');
+}
+
 static uint8_t take_flags(struct cursor *c)
 {
     static const char letters[] = "FSRP.UEW";
@@ -275,8 +296,10 @@ static struct spoken read_notation(struct talk *t, const char *text, const struc
                                    const char *file, int line)
 {
     struct cursor c = {.t = t, .at = text, .text = text, .file = file, .line = line};
-    struct spoken s = {.flags = take_flags(&c)};
+    struct spoken s = {0};
 
+    take_ecn(&c, &s);
+    s.flags = take_flags(&c);
     skip_blanks(&c);
     s.seq = take_number(&c, bases->seq);
     expect_char(&c, ':');
@@ -378,7 +401,7 @@ static size_t write_packet(const struct talk *t, const struct spoken *s, uint8_t
     for (uint32_t i = 0; i < s->len; i++)
         tcp[header_bytes + i] = talk_byte(position + i);
     size_t len = IP_BYTES + header_bytes + s->len;
-    put_ip_header(packet, len, IP_PROTOCOL_TCP, t->peer_addr, t->our_addr);
+    put_ip_header(packet, len, s->ecn, IP_PROTOCOL_TCP, t->peer_addr, t->our_addr);
     put(tcp + 16, 2, tcp_sum(packet, len));
     return len;
 }
@@ -457,8 +480,10 @@ static void format_spoken(const struct spoken *s, const struct bases *bases, cha
 {
     char flags[9], item[120];
     int32_t start = (int32_t)(s->seq - bases->seq);
-    size_t at = (size_t)snprintf(text, room, "%s %d:%d(%u)", flags_text(s->flags, flags), start,
-                                 start + (int32_t)s->len, s->len);
+    size_t at = s->ecn == 0 ? 0 : (size_t)snprintf(text, room, "[%s] ", ecn_names[s->ecn]);
+
+    at += (size_t)snprintf(text + at, room - at, "%s %d:%d(%u)", flags_text(s->flags, flags), start,
+                           start + (int32_t)s->len, s->len);
 
     if (s->has_ack)
         at += (size_t)snprintf(text + at, room - at, " ack %d", (int32_t)(s->ack - bases->ack));
@@ -501,6 +526,7 @@ static struct spoken take_apart(const struct talk_segment *sent)
     const uint8_t *tcp = sent->bytes + IP_BYTES;
     size_t header_bytes = (size_t)(tcp[12] >> 4) * 4;
     struct spoken s = {
+        .ecn = sent->bytes[1] & 3,
         .flags = tcp[13],
         .seq = get(tcp + 4, 4),
         .len = (uint32_t)(sent->len - IP_BYTES - header_bytes),
@@ -629,9 +655,9 @@ static bool options_match(const struct spoken *wanted, const struct spoken *actu
 
 static bool matches(const struct spoken *wanted, const struct spoken *actual)
 {
-    return wanted->flags == actual->flags && wanted->seq == actual->seq &&
-           wanted->len == actual->len && wanted->has_ack == actual->has_ack &&
-           (!wanted->has_ack || wanted->ack == actual->ack) &&
+    return (!wanted->has_ecn || wanted->ecn == actual->ecn) && wanted->flags == actual->flags &&
+           wanted->seq == actual->seq && wanted->len == actual->len &&
+           wanted->has_ack == actual->has_ack && (!wanted->has_ack || wanted->ack == actual->ack) &&
            (!wanted->has_win || wanted->win == actual->win) &&
            (!wanted->has_urg || wanted->urg == actual->urg) &&
            (!wanted->has_options || options_match(wanted, actual));
@@ -699,7 +725,7 @@ enum drop peer_lies_at(struct talk *t, enum talk_lie lie, const char *text, cons
         tcp[12] = 15 << 4;
     if (lie == LIE_TRUNCATED)
         len = IP_BYTES + 12;
-    put_ip_header(packet, len, IP_PROTOCOL_TCP, t->peer_addr, t->our_addr);
+    put_ip_header(packet, len, packet[1], IP_PROTOCOL_TCP, t->peer_addr, t->our_addr);
     if (lie != LIE_TRUNCATED) {
         put(tcp + 16, 2, 0);
         put(tcp + 16, 2, (uint16_t)(tcp_sum(packet, len) + (lie == LIE_CHECKSUM ? 1 : 0)));
@@ -715,12 +741,13 @@ void router_sends_error(struct talk *t, uint8_t type, uint8_t code, uint32_t seq
 
     icmp[0] = type;
     icmp[1] = code;
-    put_ip_header(quoted, IP_BYTES + TCP_HEADER_BYTES, IP_PROTOCOL_TCP, t->our_addr, t->peer_addr);
+    put_ip_header(quoted, IP_BYTES + TCP_HEADER_BYTES, 0, IP_PROTOCOL_TCP, t->our_addr,
+                  t->peer_addr);
     put(quoted + IP_BYTES, 2, t->our_port);
     put(quoted + IP_BYTES + 2, 2, t->peer_port);
     put(quoted + IP_BYTES + 4, 4, t->iss + seq);
     put(icmp + 2, 2, (uint16_t)~sum_words(icmp, sizeof packet - IP_BYTES, 0));
-    put_ip_header(packet, sizeof packet, IP_PROTOCOL_ICMP, ROUTER_ADDR, t->our_addr);
+    put_ip_header(packet, sizeof packet, 0, IP_PROTOCOL_ICMP, ROUTER_ADDR, t->our_addr);
     note(t, "< ICMP type %u code %u about %u", type, code, seq);
     (void)deliver(t, packet, sizeof packet);
 }

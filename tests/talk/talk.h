@@ -13,7 +13,8 @@
  * The stack under test is 10.0.0.2, the peer 10.0.0.1. Time is virtual. Both initial sequence
  * numbers and both timestamp clocks start just below 2^32, so every conversation crosses the wrap.
  *
- * A segment is FLAGS START:END(LENGTH) [ack N] [win N] [urg N] [<OPTIONS>].
+ * A segment is [ECN] FLAGS START:END(LENGTH) [ack N] [win N] [urg N] [<OPTIONS>].
+ *   ECN      of the IP header: [ect0], [ect1], [ce], [noecn]; the peer's is [noecn] if not given
  *   FLAGS    letters of S F R P U E W and . for ACK; 0 for none
  *   numbers  relative to the initial sequence number of their side, so the SYN is 0 and the first
  *            byte 1; negative ones lie before it; =N is absolute
@@ -21,7 +22,7 @@
  *            (kind, length, then bytes: whatever one wants, lies included)
  *   TS       relative to each side's clock at the start of the talk, in milliseconds for ours; on a
  *            segment without ACK, ecr is absolute
- * Of an expected segment flags, range and ack are always compared, win and urg and OPTIONS where
+ * Of an expected segment flags, range and ack are always compared, ECN, win, urg and OPTIONS where
  * they are given; padding (nop, eol) never, order always, and * stands for any number. <> demands
  * that there be no options.
  *
@@ -79,7 +80,7 @@ struct talk {
     enum tcp_state state;       /* the last one of a connection, listeners apart */
     char path[TALK_LINE_BYTES]; /* the states passed: "CLOSED SYN-SENT ESTABLISHED" */
     enum drop drop;             /* of the last packet */
-    unsigned events[16];        /* count by enum trace_kind */
+    unsigned events[32];        /* count by enum trace_kind */
     unsigned ready_events;      /* connections yielded by stack_next_ready() */
     bool is_holding;            /* true: output is not pulled until it is false again */
 

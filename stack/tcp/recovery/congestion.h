@@ -3,8 +3,7 @@
  * lost is detect.h's business, and how much of the window may be sent during recovery is
  * recovery.h's.
  *
- * Not done: ECN (SHLD-8): it is neither offered nor answered. Not done: a second algorithm beside
- * Reno (MAY-18). */
+ * Not done: a second algorithm beside Reno (MAY-18). */
 #ifndef TUNTCP_TCP_CONGESTION_H
 #define TUNTCP_TCP_CONGESTION_H
 
@@ -27,7 +26,8 @@ struct congestion_ops {
     /* `bytes` were newly acknowledged, and the window had been in use (not limited by the sender).
      */
     void (*on_ack)(struct congestion *cc, uint32_t bytes);
-    /* Loss found by acknowledgments, once per round trip; `flight` bytes were outstanding. */
+    /* Loss found by acknowledgments, or a router's mark (ECN), once per round trip; `flight` bytes
+     * were outstanding. */
     void (*on_congestion)(struct congestion *cc, uint32_t flight);
     /* The retransmission timer expired for the first time for this segment. */
     void (*on_timeout)(struct congestion *cc, uint32_t flight);

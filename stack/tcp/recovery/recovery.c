@@ -93,6 +93,19 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     }
 }
 
+/* Once per window of data, whether a loss or a mark comes first (RFC 3168 6.1.2). */
+static void reduce_once(struct tcb *tcb, uint32_t flight)
+{
+    uint32_t cwnd = tcb->cc.cwnd;
+
+    if (tcb->ecn.is_reduced)
+        return;
+    tcb->cc.ops->on_congestion(&tcb->cc, flight);
+    if (tcb->cc.cwnd > cwnd) /* of less than two segments: no reduction makes it larger */
+        tcb->cc.cwnd = cwnd;
+    ecn_window_was_reduced(tcb);
+}
+
 static void enter(struct tcb *tcb, uint32_t flight)
 {
     tcb->recovery.is_active = true;
@@ -103,7 +116,7 @@ static void enter(struct tcb *tcb, uint32_t flight)
     /* RFC 5681 3.2 step 2: the segments of limited transmit do not count. */
     if (tcb->recovery.dup_ack_count > 0 && tcb->recovery.flight_at_first_dup < flight)
         flight = tcb->recovery.flight_at_first_dup;
-    tcb->cc.ops->on_congestion(&tcb->cc, flight);
+    reduce_once(tcb, flight);
     trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause,
                    tcb->sack ? "RFC 6675 (5)" : "RFC 6582 3.2");
     trace_cwnd(tcb, "loss: half of the flight");
@@ -133,7 +146,8 @@ static bool window_was_used(const struct tcb *tcb, uint32_t flight_before)
 
 static void grow(struct tcb *tcb, const struct ack_news *news)
 {
-    if (news->acked_bytes == 0 || !window_was_used(tcb, news->flight_before))
+    if (news->acked_bytes == 0 || news->is_congestion_echo ||
+        !window_was_used(tcb, news->flight_before))
         return;
     uint32_t cwnd = tcb->cc.cwnd;
     tcb->cc.ops->on_ack(&tcb->cc, news->acked_bytes);
@@ -165,12 +179,23 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         /* What a retransmission acknowledges was mostly not sent in this window: L = 1, RFC 3465
          * 2.3. */
         uint32_t bytes = news->acked_bytes < tcb->snd_mss ? news->acked_bytes : tcb->snd_mss;
-        grow(tcb, &(struct ack_news){tcb->cc.cwnd, bytes, 0, false});
+        grow(tcb, &(struct ack_news){.flight_before = tcb->cc.cwnd,
+                                     .acked_bytes = bytes,
+                                     .is_congestion_echo = news->is_congestion_echo});
     } else if (detect_losses(tcb)) {
         enter(tcb, news->flight_before);
     } else if (!was_active) { /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
         grow(tcb, news);
     }
+}
+
+bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
+{
+    if (tcb->recovery.is_active || tcb->recovery.is_after_timeout)
+        return false;
+    reduce_once(tcb, flight);
+    trace_cwnd(tcb, "a router's mark: half of the flight");
+    return true;
 }
 
 void recovery_on_timeout(struct tcb *tcb)
@@ -184,6 +209,7 @@ void recovery_on_timeout(struct tcb *tcb)
         tcb->cc.cwnd = tcb->snd_mss;
     else if (tcb->cc.ops != NULL)
         tcb->cc.ops->on_timeout(&tcb->cc, flight);
+    ecn_window_was_reduced(tcb);
     records_forget_sacks(&tcb->in_flight);
     records_all_lost(&tcb->in_flight);
     *recovery =

@@ -7,10 +7,11 @@
 
 /* What one acknowledgment said. */
 struct ack_news {
-    uint32_t flight_before; /* bytes outstanding before it */
-    uint32_t acked_bytes;   /* SND.UNA moved by so much */
-    uint32_t sacked_bytes;  /* newly selectively acknowledged */
-    bool is_duplicate;      /* RFC 5681 section 2 */
+    uint32_t flight_before;  /* bytes outstanding before it */
+    uint32_t acked_bytes;    /* SND.UNA moved by so much */
+    uint32_t sacked_bytes;   /* newly selectively acknowledged */
+    bool is_duplicate;       /* RFC 5681 section 2 */
+    bool is_congestion_echo; /* it carries ECE: the window must not grow, RFC 3168 6.1.2 */
 };
 
 /* The handshake is done: initial window, RTO after a lost SYN. */
@@ -18,6 +19,9 @@ void recovery_start(struct tcb *tcb);
 /* Before the first segment after a pause, RFC 5681 4.1. */
 void recovery_after_idle(struct tcb *tcb);
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
+/* The peer echoes a router's mark, RFC 3168 6.1.2. False when the window has been reduced for this
+ * window of data already. */
+bool recovery_on_echo(struct tcb *tcb, uint32_t flight);
 /* The retransmission timer expired; the back-off has not been counted yet. */
 void recovery_on_timeout(struct tcb *tcb);
 /* How many bytes may leave now, as far as the network is concerned. */

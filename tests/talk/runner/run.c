@@ -502,6 +502,8 @@ static uint64_t take_value(struct runner *r, bool is_seconds)
     take_word(r, word);
     if (strcmp(word, "on") == 0 || strcmp(word, "linux") == 0)
         return 1;
+    if (strcmp(word, "accept") == 0)
+        return TCP_ECN_ACCEPT;
     if (strcmp(word, "off") == 0 || strcmp(word, "macos") == 0)
         return 0;
     return number(r, word);

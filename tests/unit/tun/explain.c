@@ -65,6 +65,16 @@ START_TEST(window_tells_whose_it_is)
 }
 END_TEST
 
+START_TEST(mark_tells_whose_data_was_marked) /* RFC 3168 */
+{
+    ck_assert_str_eq(
+        said((struct trace_event){.kind = TRACE_ECN, .cause = "ECE", .u.ecn = {.is_echo = true}}),
+        "congestion ahead of us: ECE");
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_ECN, .cause = "CE"}),
+                     "congestion ahead of the peer: CE");
+}
+END_TEST
+
 START_TEST(times_have_fitting_units)
 {
     ck_assert_str_eq(
@@ -120,6 +130,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, drop_names_its_reason);
     tcase_add_test(tc, retransmission_counts_from_the_first_repetition);
     tcase_add_test(tc, window_tells_whose_it_is);
+    tcase_add_test(tc, mark_tells_whose_data_was_marked);
     tcase_add_test(tc, times_have_fitting_units);
     tcase_add_test(tc, timer_says_in_what_time_it_fires);
     tcase_add_test(tc, levels_put_changes_before_details);
