@@ -10,7 +10,7 @@
 
 enum tnc_option { OPTION_GET = HOST_OPTION_END, OPTION_VERSION };
 
-static const char short_options[] = ":lp:s:uvzw:i:Nq:kn46Cdh";
+static const char short_options[] = ":lp:s:g:uvzw:i:Nq:kn46Cdh";
 static const struct option own_table[] = {
     {"get", required_argument, NULL, OPTION_GET},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -31,6 +31,7 @@ static const char help_head[] =
     "  -l           listen             -k           with -l: go on after a client has ended\n"
     "  -u           UDP                -n           addresses only, no names\n"
     "  -p PORT      local port         -s ADDR      local address\n"
+    "  -g ADDR      go by way of this gateway: a source route; several in their order\n"
     "  -w TIME      limit for connecting (with -l: for waiting)\n"
     "  -i TIME      end when nothing has moved for so long\n"
     "  -q TIME      end so long after the end of stdin; -1: wait for the peer (the default)\n"
@@ -69,6 +70,7 @@ static bool take_value(struct tnc_options *options, int code, const char *value,
                        size_t room);
 static bool take_time(const char *option, const char *value, uint64_t *us, char *error,
                       size_t room);
+static bool take_gateway(struct source_route *route, const char *value, char *error, size_t room);
 static bool take_get(struct tnc_options *options, const char *path, char *error, size_t room);
 static bool complain_of_option(int code, char **argv, char *error, size_t room);
 static bool take_words(struct tnc_options *options, int count, char **word, char *error,
@@ -178,6 +180,8 @@ static bool take_value(struct tnc_options *options, int code, const char *value,
     case 's':
         options->local_text = value;
         return true;
+    case 'g':
+        return take_gateway(&options->common.config.tcp.source_route, value, error, room);
     case 'w':
         return take_time("-w", value, &options->connect_timeout_us, error, room);
     case 'i':
@@ -203,6 +207,23 @@ static bool take_time(const char *option, const char *value, uint64_t *us, char 
     snprintf(error, room, "%s '%s' is not a time: write seconds, or a unit as in 0.5, 250ms, 2m",
              option, value);
     return false;
+}
+
+static bool take_gateway(struct source_route *route, const char *value, char *error, size_t room)
+{
+    struct ip_addr gateway;
+
+    if (!ip_addr_parse(value, &gateway) || !ip_addr_is_valid_source(&gateway)) {
+        snprintf(error, room, "-g '%s' is not the address of a gateway such as 10.0.0.1", value);
+        return false;
+    }
+    if (route->hop_count == SOURCE_ROUTE_HOPS_MAX) {
+        snprintf(error, room, "-g: at most %d gateways have room in an IP header",
+                 SOURCE_ROUTE_HOPS_MAX);
+        return false;
+    }
+    route->hop[route->hop_count++] = gateway;
+    return true;
 }
 
 /* A blank or a line end inside the path would begin another part of the request. */
@@ -376,6 +397,8 @@ static bool check_combinations(const struct tnc_options *options, char *error, s
         {options->listens && options->get_path != NULL, "-l and --get do not go together"},
         {options->scans && options->get_path != NULL, "-z and --get do not go together"},
         {options->udp && options->get_path != NULL, "-u and --get do not go together: HTTP is TCP"},
+        {options->udp && options->common.config.tcp.source_route.hop_count > 0,
+         "-u and -g do not go together: only TCP goes by gateways here"},
         {options->keeps_open && !options->listens, "-k needs -l: it keeps a listener open"},
     };
 

@@ -15,15 +15,13 @@
  * Source quench is discarded (RFC 6633, MUST-55). Redirects are ignored: there is one way out.
  *
  * Not done: timestamp and address mask requests (RFC 1122 3.2.2.8 and .9 are MAY). Echo replies are
- * parsed but nobody here asks for them yet.
- *
- * Departure: an echo reply carries no options (RFC 1122 3.2.2.6 wants source routes reversed): what
- * is source-routed hardly passes the Internet (RFC 7126). */
+ * parsed but nobody here asks for them yet. */
 #include "ip.h"
 
 #include <stdlib.h>
 
 #include "../instance.h"
+#include "../wire/source_route.h"
 
 enum {
     ICMP_RATE_SPREAD = 8,
@@ -84,12 +82,13 @@ void icmp_send_error(struct stack *stack, const struct ipv4_packet *offender, ui
     struct icmp_message icmp = {.type = type, .code = code, .body = {body, 0}};
     icmp.body.len = quote(stack, offender, body);
     size_t len = icmp_emit(&icmp, message, sizeof message);
-    ip_send(stack, &offender->dst, &offender->src, IP_PROTOCOL_ICMP, stack->config.ttl, 0,
-            (struct bytes){message, len}, &flow, cause);
+    struct ipv4_packet header = ip_header_for(stack, &offender->dst, &offender->src,
+                                              IP_PROTOCOL_ICMP, stack->config.ttl, 0);
+    ip_send(stack, &header, (struct bytes){message, len}, &flow, cause);
 }
 
 /* RFC 1122 3.2.2.6: all the data comes back, from the address that was asked, with the request's
- * TOS. */
+ * TOS, and by the way that the request came if it had a source route. */
 static enum drop answer_echo(struct stack *stack, const struct ipv4_packet *ip,
                              const struct icmp_message *request)
 {
@@ -105,9 +104,16 @@ static enum drop answer_echo(struct stack *stack, const struct ipv4_packet *ip,
     reply.type = ICMP_ECHO_REPLY;
     reply.code = 0;
     size_t len = icmp_emit(&reply, message, room);
+    struct ipv4_packet header =
+        ip_header_for(stack, &ip->dst, &ip->src, IP_PROTOCOL_ICMP, stack->config.ttl, ip->tos);
+    struct source_route route;
+    uint8_t option[SOURCE_ROUTE_MAX_BYTES];
+    if (source_route_parse(ip->options, &route) == SOURCE_ROUTE_COMPLETE) {
+        route = source_route_back(&route, &ip->src);
+        source_route_apply(&route, &header, option);
+    }
     enum drop drop =
-        ip_send(stack, &ip->dst, &ip->src, IP_PROTOCOL_ICMP, stack->config.ttl, ip->tos,
-                (struct bytes){message, len}, &flow, "answers an echo request");
+        ip_send(stack, &header, (struct bytes){message, len}, &flow, "answers an echo request");
     free(message);
     return drop;
 }
@@ -161,6 +167,9 @@ static enum drop parse_quotation(struct bytes body, struct ipv4_packet *quoted)
         total_bytes < header_bytes)
         return DROP_ICMP_TRUNCATED;
     quoted->options = read_bytes(&r, header_bytes - IPV4_HEADER_BYTES);
+    struct source_route route; /* under way, the destination is the next gateway, not the end */
+    if (source_route_parse(quoted->options, &route) == SOURCE_ROUTE_GOES_ON && route.hop_count > 0)
+        quoted->dst = route.hop[route.hop_count - 1];
     size_t payload_bytes = total_bytes - header_bytes;
     quoted->payload = read_bytes(&r, payload_bytes < r.left ? payload_bytes : r.left);
     /* Ports stand in the first fragment only. */

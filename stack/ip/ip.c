@@ -13,33 +13,23 @@
  *
  * TTL 0 is no reason to discard a packet that has arrived (RFC 1122 3.2.1.7). Options are skipped
  * (MUST-50): the parser has checked their lengths. One is looked at: a source route that does not
- * end here asks us to forward, which a host does not do (RFC 1122 3.3.5).
+ * end here asks us to forward, which a host does not do (RFC 1122 3.3.5); one that ends here is the
+ * transport's (RFC 1122 3.2.1.8).
  *
  * Broadcast and multicast are not received: a TUN device carries one peer's unicast, and TCP
  * forbids them (MUST-57).
  *
- * Not done: record route (MAY-11) and timestamp options (MAY-10) are not filled in, and source
- * routes are neither given by the application (MUST-51, MUST-52) nor taken from what arrives and
- * handed to the transport (MUST-53, SHLD-24; RFC 1122 3.2.1.8): routers discard such packets on the
- * way (RFC 7126).
+ * Not done: record route (MAY-11) and timestamp options (MAY-10) are not filled in: nobody here
+ * asks for them, and routers discard such packets on the way (RFC 7126).
  *
  * Departure: a packet that claims to come from one of our own addresses is discarded, though RFC
  * 1122 does not say so. Nothing that we send to ourselves comes back through a device, so it is
  * forged. */
 #include "ip.h"
 
-#include <stddef.h>
-
 #include "../instance.h"
+#include "../wire/source_route.h"
 #include "reassembly.h"
-
-enum {
-    IP_OPTION_END = 0,
-    IP_OPTION_NOP = 1,
-    IP_OPTION_LOOSE_SOURCE_ROUTE = 131,
-    IP_OPTION_STRICT_SOURCE_ROUTE = 137,
-    IP_OPTION_POINTER_MIN = 4, /* counted from 1: behind type, length and pointer */
-};
 
 static enum drop check(struct stack *stack, const struct ipv4_packet *ip);
 static bool asks_to_forward(struct bytes options);
@@ -132,29 +122,12 @@ static enum drop refuse(struct stack *stack, const struct ipv4_packet *ip, enum 
     return drop;
 }
 
-/* A source route with hops left: its pointer, counted from 1, is not behind its last octet. */
 static bool asks_to_forward(struct bytes options)
 {
-    struct reader r = reader_of(options);
+    struct source_route route;
+    enum source_route_end end = source_route_parse(options, &route);
 
-    while (r.left > 0) {
-        uint8_t type = read_u8(&r);
-        if (type == IP_OPTION_END)
-            return false;
-        if (type == IP_OPTION_NOP)
-            continue;
-        uint8_t length = read_u8(&r);
-        struct bytes data = read_bytes(&r, length < 2 ? SIZE_MAX : length - 2u);
-        if (r.overrun) /* the parser lets no such length through; if it did, this would loop */
-            return true;
-        if (type != IP_OPTION_LOOSE_SOURCE_ROUTE && type != IP_OPTION_STRICT_SOURCE_ROUTE)
-            continue;
-        struct reader route = reader_of(data);
-        uint8_t pointer = read_u8(&route);
-        if (pointer < IP_OPTION_POINTER_MIN || pointer <= length)
-            return true;
-    }
-    return false;
+    return end == SOURCE_ROUTE_GOES_ON || end == SOURCE_ROUTE_MALFORMED;
 }
 
 static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok)

@@ -54,12 +54,11 @@ struct ipv4_packet ip_header_for(struct stack *stack, const struct ip_addr *src,
                                  const struct ip_addr *dst, uint8_t protocol, uint8_t ttl,
                                  uint8_t tos);
 
-/* Queue a transport's packet: `transport` is copied and gets an IP header; cut into fragments (with
- * DF clear and a fresh ID) when it does not fit the MTU. `cause` is a string constant, traced when
- * the packet goes out; `flow` may be NULL. Returns DROP_NOT, or, counted and traced,
- * DROP_OUT_QUEUE_FULL (also when memory is short). */
-enum drop ip_send(struct stack *stack, const struct ip_addr *src, const struct ip_addr *dst,
-                  uint8_t protocol, uint8_t ttl, uint8_t tos, struct bytes transport,
+/* Queue a transport's packet: `header` (from ip_header_for(), options added where needed) and
+ * `transport` are copied; cut into fragments (with DF clear and a fresh ID) when they do not fit
+ * the MTU. `cause` is a string constant, traced when the packet goes out; `flow` may be NULL.
+ * Returns DROP_NOT, or, counted and traced, DROP_OUT_QUEUE_FULL (also when memory is short). */
+enum drop ip_send(struct stack *stack, const struct ipv4_packet *header, struct bytes transport,
                   const struct flow_id *flow, const char *cause);
 /* The next queued packet, why it is sent and between whom; its memory is freed by the following
  * call. False, with nothing stored, when none waits. */

@@ -23,7 +23,8 @@
 
 struct out_packet {
     struct out_packet *next;
-    struct ipv4_packet header;
+    struct ipv4_packet header; /* its options are those below */
+    uint8_t options[IPV4_HEADER_MAX_BYTES - IPV4_HEADER_BYTES];
     struct flow_id flow;
     const char *cause;
     size_t fragment_bytes; /* payload of each packet but the last */
@@ -34,7 +35,7 @@ struct out_packet {
 
 static uint16_t draw_id(struct stack *stack);
 static uint16_t next_fragment_id(struct stack *stack);
-static size_t fragment_room(const struct stack *stack);
+static size_t fragment_room(const struct stack *stack, size_t header_bytes);
 static void join_queue(struct ip_layer *ip, struct out_packet *packet, unsigned packet_count);
 
 /* Here, because only this file knows what a waiting packet is. */
@@ -69,17 +70,19 @@ struct ipv4_packet ip_header_for(struct stack *stack, const struct ip_addr *src,
     };
 }
 
-enum drop ip_send(struct stack *stack, const struct ip_addr *src, const struct ip_addr *dst,
-                  uint8_t protocol, uint8_t ttl, uint8_t tos, struct bytes transport,
+enum drop ip_send(struct stack *stack, const struct ipv4_packet *header, struct bytes transport,
                   const struct flow_id *flow, const char *cause)
 {
-    struct flow_id between = flow != NULL ? *flow : (struct flow_id){.local = *src, .remote = *dst};
-    bool fits = transport.len + IPV4_HEADER_BYTES <= stack->config.mtu_bytes;
-    size_t room = fits ? transport.len : fragment_room(stack);
+    struct flow_id between =
+        flow != NULL ? *flow : (struct flow_id){.local = header->src, .remote = header->dst};
+    size_t header_bytes = IPV4_HEADER_BYTES + (header->options.len + 3) / 4 * 4;
+    bool fits = transport.len + header_bytes <= stack->config.mtu_bytes;
+    size_t room = fits ? transport.len : fragment_room(stack, header_bytes);
     size_t packet_count = fits ? 1 : (transport.len + room - 1) / room;
     struct out_packet *packet = NULL;
 
-    if (transport.len + IPV4_HEADER_BYTES <= IPV4_PACKET_MAX_BYTES &&
+    if (header_bytes <= IPV4_HEADER_MAX_BYTES &&
+        transport.len + header_bytes <= IPV4_PACKET_MAX_BYTES &&
         stack->ip.queued_count + packet_count <= stack->config.out_queue_max)
         packet = malloc(sizeof *packet + transport.len);
     if (packet == NULL) {
@@ -87,12 +90,15 @@ enum drop ip_send(struct stack *stack, const struct ip_addr *src, const struct i
         return DROP_OUT_QUEUE_FULL;
     }
     *packet = (struct out_packet){
-        .header = ip_header_for(stack, src, dst, protocol, ttl, tos),
+        .header = *header,
         .flow = between,
         .cause = cause,
         .fragment_bytes = room,
         .len = transport.len,
     };
+    if (header->options.len > 0)
+        memcpy(packet->options, header->options.data, header->options.len);
+    packet->header.options.data = packet->options;
     if (!fits) {
         packet->header.dont_fragment = false;
         packet->header.id = next_fragment_id(stack);
@@ -152,10 +158,12 @@ static uint16_t next_fragment_id(struct stack *stack)
     return ip->fragment_id++;
 }
 
-/* Offsets count in units of 8 bytes, so all fragments but the last carry a multiple of that. */
-static size_t fragment_room(const struct stack *stack)
+/* Offsets count in units of 8 bytes, so all fragments but the last carry a multiple of that. Each
+ * carries the options: a source route, which is all that we send, is one of those to be copied (RFC
+ * 791 3.1). */
+static size_t fragment_room(const struct stack *stack, size_t header_bytes)
 {
-    return ((size_t)stack->config.mtu_bytes - IPV4_HEADER_BYTES) / 8 * 8;
+    return (stack->config.mtu_bytes - header_bytes) / 8 * 8;
 }
 
 static void join_queue(struct ip_layer *ip, struct out_packet *packet, unsigned packet_count)

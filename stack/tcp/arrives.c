@@ -18,6 +18,7 @@
 #include "layer.h"
 #include "output.h"
 #include "recovery/recovery.h"
+#include "route.h"
 #include "seq.h"
 
 static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg);
@@ -156,6 +157,7 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
     take_irs(tcb, seg);
     take_syn_options(tcb, &seg->options);
     ecn_take_syn(tcb, seg);
+    route_learn(tcb, seg); /* MUST-53 */
     tcb->snd_wnd = seg->wnd;
     tcp_set_state(tcb, TCPS_SYN_RECEIVED, "SYN arrives", "9293 3.10.7.2 third");
     tcb_wants_output(tcb);
@@ -226,6 +228,7 @@ static enum drop arrives_otherwise(struct tcb *tcb, const struct tcp_segment *se
         drop = arrives_check_ack(tcb, seg); /* fifth */
     if (drop != DROP_NOT || tcb->state == TCPS_CLOSED)
         return drop;
+    route_learn(tcb, seg);                 /* SHLD-24 */
     arrives_check_urg(tcb, seg);           /* sixth */
     drop = arrives_process_text(tcb, seg); /* seventh */
     if (tcb->state != TCPS_CLOSED)

@@ -1,6 +1,8 @@
 /* The defaults of a connection, see config.h for each one's source. */
 #include "config.h"
 
+#include "ecn.h"
+
 enum { SECOND_US = 1000000 };
 
 void tcp_config_init(struct tcp_config *config)
@@ -29,6 +31,7 @@ void tcp_config_init(struct tcp_config *config)
         .keepalive_idle_us = 7200ull * SECOND_US,
         .keepalive_interval_us = 75ull * SECOND_US,
         .keepalive_count = 9,
+        .accept_source_routes = true,
         .backlog = 128,
         .ttl = 64,
     };
@@ -48,6 +51,7 @@ void tcp_config_bound(struct tcp_config *config)
     enum { KEEPALIVE_COUNT_MIN = 2 };
     const uint64_t msl_max_us = 3600ull * SECOND_US;
 
+    config->tos &= (uint8_t)~ECN_MASK; /* the ECN field is TCP's own, RFC 3168 */
     bound(&config->rto_max_us, TIMER_MIN_US, UINT64_MAX / 4);
     bound(&config->rto_min_us, TIMER_MIN_US, config->rto_max_us);
     bound(&config->rto_initial_us, config->rto_min_us, config->rto_max_us);

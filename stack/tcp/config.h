@@ -3,6 +3,7 @@
 #ifndef TUNTCP_TCP_CONFIG_H
 #define TUNTCP_TCP_CONFIG_H
 
+#include "../wire/source_route.h"
 #include "../wire/tcp_options.h"
 
 /* Explicit Congestion Notification. Departure from SHLD-8: an offer is accepted, but none is made
@@ -45,6 +46,11 @@ struct tcp_config {
     uint64_t keepalive_idle_us;     /* MUST-27; 2 h (MUST-28) */
     uint64_t keepalive_interval_us; /* between probes that are not answered; 75 s */
     unsigned keepalive_count; /* so many in a row end the connection; 9, at least 2 (MUST-29) */
+
+    /* 9293 3.9.2.1: gateways that packets go by (MUST-51); none. And whether a connection from a
+     * listener goes back by the source route on which it came (MUST-53); on. */
+    struct source_route source_route;
+    bool accept_source_routes;
 
     unsigned backlog; /* connections that wait for tcp_accept(); 128 */
     uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48), the same for the life of a

@@ -9,7 +9,7 @@
 
 bool frozen_is_possible(const struct tcb *tcb)
 {
-    if (tcb->is_held || tcb->output_link.is_queued || tcb->ack_now)
+    if (tcb->is_held || tcb->output_link.is_queued || tcb->ack_now || tcb->learned_route != NULL)
         return false;
     if (tcb->state == TCPS_TIME_WAIT)
         return tcb->receive_ring.used == 0;

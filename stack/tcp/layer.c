@@ -161,7 +161,7 @@ static const struct tcb *listener_of(const struct flow *flow)
 /* The peer knows nothing of it but our SYN,ACK; thawing it could fail for want of memory. */
 static void abort_frozen(struct frozen *frozen)
 {
-    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, frozen->snd_nxt,
+    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, NULL, frozen->snd_nxt,
                    frozen->rcv_nxt, TCP_RST | TCP_ACK, "the listener has closed");
     frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
 }
@@ -264,6 +264,7 @@ enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool chec
     if (drop != DROP_NOT)
         return stack_drop(stack, drop, NULL);
     seg.tos = ip->tos;
+    seg.ip_options = ip->options;
     struct flow_id id = {.local = ip->dst,
                          .remote = ip->src,
                          .local_port = seg.dst_port,

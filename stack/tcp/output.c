@@ -15,6 +15,7 @@
 
 #include "../wire/checksum.h"
 #include "recovery/recovery.h"
+#include "route.h"
 #include "seq.h"
 
 struct plan {
@@ -461,6 +462,10 @@ static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct
     size_t payload_bytes = out->payload[0].len + out->payload[1].len;
     struct ipv4_packet ip = ip_header_for(tcb->stack, &id->local, &id->remote, IP_PROTOCOL_TCP,
                                           tcb->config->ttl, seg->tos);
+    const struct source_route *route = route_of(tcb);
+    uint8_t option[SOURCE_ROUTE_MAX_BYTES];
+    if (route != NULL)
+        source_route_apply(route, &ip, option);
     size_t ip_bytes = ipv4_emit(&ip, tcp_bytes + payload_bytes, out->header, sizeof out->header);
     struct checksum sum = {0};
 
@@ -563,7 +568,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         .dst_port = tcb->flow.id.remote_port,
         .seq = plan->seq,
         .flags = plan->flags,
-        .tos = (uint8_t)((tcb->config->tos & ~ECN_MASK) | ecn_codepoint(tcb, plan->is_new_data)),
+        .tos = tcb->config->tos | ecn_codepoint(tcb, plan->is_new_data),
     };
     seg.flags |= plan->flags & TCP_SYN ? ecn_syn_flags(tcb, plan->resent != NULL)
                                        : ecn_flags(tcb, plan->is_new_data);
@@ -592,7 +597,8 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
 /* ---- segments without a connection */
 
 void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const struct flow_id *id,
-                    uint32_t seq, uint32_t ack, uint8_t flags, const char *cause)
+                    const struct source_route *route, uint32_t seq, uint32_t ack, uint8_t flags,
+                    const char *cause)
 {
     struct tcp_segment seg = {.src_port = id->local_port,
                               .dst_port = id->remote_port,
@@ -607,16 +613,19 @@ void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const 
     checksum_add(&sum, (struct bytes){header, header_bytes});
     struct writer field = writer_of(header + TCP_CHECKSUM_OFFSET, 2);
     write_u16(&field, checksum_finish(&sum));
-    (void)ip_send(stack, &id->local, &id->remote, IP_PROTOCOL_TCP, config->ttl, config->tos,
-                  (struct bytes){header, header_bytes}, id, cause);
+    struct ipv4_packet ip =
+        ip_header_for(stack, &id->local, &id->remote, IP_PROTOCOL_TCP, config->ttl, config->tos);
+    uint8_t option[SOURCE_ROUTE_MAX_BYTES];
+    source_route_apply(route != NULL ? route : &config->source_route, &ip, option);
+    (void)ip_send(stack, &ip, (struct bytes){header, header_bytes}, id, cause);
 }
 
 void tcp_send_reset(struct tcb *tcb, const char *cause)
 {
     uint32_t seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt;
 
-    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, seq, tcb->rcv_nxt, TCP_RST | TCP_ACK,
-                   cause);
+    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, route_of(tcb), seq, tcb->rcv_nxt,
+                   TCP_RST | TCP_ACK, cause);
 }
 
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
@@ -627,8 +636,8 @@ void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_
     if (seg->flags & TCP_RST)
         return;
     if (seg->flags & TCP_ACK)
-        tcp_send_stray(stack, config, id, seg->ack, 0, TCP_RST, cause);
+        tcp_send_stray(stack, config, id, NULL, seg->ack, 0, TCP_RST, cause);
     else
-        tcp_send_stray(stack, config, id, 0, seg->seq + tcp_segment_len(seg), TCP_RST | TCP_ACK,
-                       cause);
+        tcp_send_stray(stack, config, id, NULL, 0, seg->seq + tcp_segment_len(seg),
+                       TCP_RST | TCP_ACK, cause);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "recovery/recovery.h"
+#include "route.h"
 #include "seq.h"
 
 #define TO(state) (1u << TCPS_##state)
@@ -64,6 +65,7 @@ void tcb_free(struct tcb *tcb)
     ring_release(&tcb->receive_ring);
     ranges_free(&tcb->out_of_order);
     records_free(&tcb->in_flight);
+    free(tcb->learned_route);
     free(tcb);
 }
 
@@ -203,6 +205,8 @@ void tcb_update_mss(struct tcb *tcb)
         mss = peer_mss;
     if (tcb->timestamps && mss > TIMESTAMPS_BYTES)
         mss -= TIMESTAMPS_BYTES;
+    if (route_of(tcb) != NULL && mss > SOURCE_ROUTE_MAX_BYTES) /* IPoptionsize, 9293 3.7.1 */
+        mss -= (uint32_t)source_route_bytes(route_of(tcb));
     tcb->snd_mss = mss;
 }
 

@@ -68,7 +68,8 @@ struct tcb {
     bool fin_sent;
     uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
     uint16_t peer_mss; /* what the peer announced */
-    uint16_t path_mtu; /* what a router has told, RFC 1191; 0: nothing yet */
+    struct source_route *learned_route; /* how to answer (MUST-53); NULL: the direct way */
+    uint16_t path_mtu;                  /* what a router has told, RFC 1191; 0: nothing yet */
 
     /* Receive sequence variables. */
     uint32_t irs, rcv_nxt;

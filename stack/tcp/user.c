@@ -5,6 +5,7 @@
 
 #include "layer.h"
 #include "output.h"
+#include "route.h"
 #include "seq.h"
 #include "tcb.h"
 
@@ -70,6 +71,8 @@ struct tcb *tcp_open_active(struct stack *stack, const struct ip_addr *local, ui
                             const struct tcp_config *config, enum tcp_err *error)
 {
     if (remote_port == 0 || !ip_addr_is_valid_source(remote)) /* MUST-46 */
+        return refuse_open(error, TCP_ERR_UNSPECIFIED);
+    if (!route_is_valid(config != NULL ? &config->source_route : &stack->config.tcp.source_route))
         return refuse_open(error, TCP_ERR_UNSPECIFIED);
     if (local != NULL && !ip_is_ours(stack, local))
         return refuse_open(error, TCP_ERR_INVALID);

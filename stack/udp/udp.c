@@ -142,8 +142,9 @@ int udp_send(struct udp_socket *socket, const struct ip_addr *local, const struc
     if (packet == NULL)
         return UDP_ERR_RESOURCES;
     size_t len = udp_emit(&udp, &flow.local, remote, packet, room);
-    enum drop drop = ip_send(stack, &flow.local, remote, IP_PROTOCOL_UDP, stack->config.ttl, 0,
-                             (struct bytes){packet, len}, &flow, cause);
+    struct ipv4_packet header =
+        ip_header_for(stack, &flow.local, remote, IP_PROTOCOL_UDP, stack->config.ttl, 0);
+    enum drop drop = ip_send(stack, &header, (struct bytes){packet, len}, &flow, cause);
     free(packet);
     return drop == DROP_NOT ? UDP_OK : UDP_ERR_RESOURCES;
 }

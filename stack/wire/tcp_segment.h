@@ -32,7 +32,8 @@ struct tcp_segment {
     struct tcp_options options;
     struct bytes payload;
     /* Of the IP header that carried it. tcp_parse() does not see that: its caller fills them in. */
-    uint8_t tos; /* DSCP (6 bits) and ECN (2 bits) */
+    uint8_t tos;             /* DSCP (6 bits) and ECN (2 bits) */
+    struct bytes ip_options; /* for a source route */
 };
 
 /* Parse the header. The checksum is verified by tcp_checksum_is_right(), before. */

@@ -1,15 +1,18 @@
 /* Any bytes as an IPv4 packet: what parses stays inside the input and survives being written again.
  */
-#include "../../stack/wire/ipv4.h"
+#include "../../stack/wire/source_route.h"
 
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 {
     struct ipv4_packet ip, again;
+    struct source_route route;
     uint8_t packet[IPV4_HEADER_MAX_BYTES];
 
     (void)ipv4_parse((struct bytes){data, len}, false, &ip);
+    (void)source_route_parse((struct bytes){data, len}, &route); /* of a quotation: unchecked */
+    HOLDS(route.hop_count <= SOURCE_ROUTE_HOPS_MAX);
     if (ipv4_parse((struct bytes){data, len}, true, &ip) != DROP_NOT)
         return 0;
     HOLDS(ip.payload.len + ip.options.len + IPV4_HEADER_BYTES <= len);

@@ -80,6 +80,15 @@ START_TEST(s_gives_the_stack_its_address_unless_another_option_has)
 }
 END_TEST
 
+START_TEST(gateways_are_kept_in_their_order)
+{
+    parses("-g 10.0.0.1 -g 10.0.0.2 host 80");
+    const struct source_route *route = &options.common.config.tcp.source_route;
+    ck_assert_uint_eq(route->hop_count, 2);
+    ck_assert_uint_eq(ip_addr_to_v4(&route->hop[1]), 0x0a000002);
+}
+END_TEST
+
 START_TEST(a_scan_takes_ranges_and_reads_no_input)
 {
     parses("-z host 20-25 80 http");
@@ -195,6 +204,12 @@ static const struct {
     {"-z --get / host", "-z and --get"},
     {"-u --get / host", "-u and --get"},
     {"-k host 80", "-k needs -l"},
+    {"-g gate host 80", "-g 'gate' is not the address of a gateway"},
+    {"-g 224.0.0.1 host 80", "-g '224.0.0.1'"},
+    {"-u -g 10.0.0.1 host 80", "-u and -g"},
+    {"-g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 "
+     "-g 10.0.0.1 -g 10.0.0.1 -g 10.0.0.1 host 80",
+     "at most 9 gateways"},
     {"-6 host 80", "-6: IPv6 is not done yet"},
     {"::1 80", "looks like IPv6"},
     {"google.com:80 80", "two words"},
@@ -283,6 +298,7 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, every_spelling_of_listening_gives_the_same_port, 0, 6);
     tcase_add_loop_test(tc, a_listener_can_be_bound_to_an_address, 0, 3);
     tcase_add_test(tc, s_gives_the_stack_its_address_unless_another_option_has);
+    tcase_add_test(tc, gateways_are_kept_in_their_order);
     tcase_add_test(tc, a_scan_takes_ranges_and_reads_no_input);
     tcase_add_test(tc, get_asks_port_80_unless_told_otherwise_and_reads_no_input);
     tcase_add_test(tc, times_are_taken_with_and_without_a_unit);

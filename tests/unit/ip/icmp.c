@@ -61,6 +61,26 @@ START_TEST(an_echo_reply_comes_from_the_address_asked_with_the_same_tos) /* RFC 
 }
 END_TEST
 
+START_TEST(an_echo_reply_goes_back_by_the_source_route) /* RFC 1122 3.2.2.6 */
+{
+    static const uint8_t came[] = {131, 11, 12, 10, 1, 0, 1, 10, 2, 0, 1, 0};
+    static const uint8_t goes[] = {131, 11, 4, 10, 1, 0, 1, 192, 0, 2, 1, 0};
+    struct rig *rig = rig_new();
+    struct icmp_message request = echo_request(8);
+    struct ipv4_packet ip = rig_header(rig, IP_PROTOCOL_ICMP);
+    struct ip_addr nearest = rig_addr("10.2.0.1");
+    uint8_t message[16];
+
+    ip.options = (struct bytes){came, sizeof came};
+    size_t len = icmp_emit(&request, message, sizeof message);
+    ck_assert_int_eq(rig_in_packet(rig, &ip, (struct bytes){message, len}, false), DROP_NOT);
+    rig_out_icmp(rig);
+    ck_assert(ip_addr_equal(&rig->ip.dst, &nearest));
+    rig_assert_bytes(rig->ip.options, (struct bytes){goes, sizeof goes});
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(the_longest_echo_comes_in_fragments_and_goes_back_in_fragments)
 {
     struct rig *rig = rig_new();
@@ -329,6 +349,7 @@ static void tests(TCase *tc)
 {
     tcase_add_loop_test(tc, an_echo_request_is_answered_with_all_its_data, 0, 4);
     tcase_add_test(tc, an_echo_reply_comes_from_the_address_asked_with_the_same_tos);
+    tcase_add_test(tc, an_echo_reply_goes_back_by_the_source_route);
     tcase_add_test(tc, the_longest_echo_comes_in_fragments_and_goes_back_in_fragments);
     tcase_add_test(tc, a_wrong_checksum_is_discarded_without_a_word);
     tcase_add_loop_test(tc, types_that_say_nothing_to_a_host_are_discarded_without_a_word, 0, 7);

@@ -3,7 +3,9 @@
 
 static enum drop send(struct rig *rig, size_t len, const char *cause)
 {
-    return ip_send(rig->stack, &rig->us, &rig->peer, 99, 61, 0x28, rig_pattern(len), NULL, cause);
+    struct ipv4_packet header = ip_header_for(rig->stack, &rig->us, &rig->peer, 99, 61, 0x28);
+
+    return ip_send(rig->stack, &header, rig_pattern(len), NULL, cause);
 }
 
 START_TEST(what_fits_the_mtu_goes_out_as_one_atomic_datagram) /* RFC 6864 4.1 */
@@ -89,8 +91,8 @@ START_TEST(the_event_of_a_packet_has_the_cause_and_the_flow_it_was_queued_with)
     struct flow_id flow = {rig->us, rig->peer, 1234, 53};
 
     ck_assert_int_eq(send(rig, 8, "the first cause"), DROP_NOT);
-    ck_assert_int_eq(ip_send(rig->stack, &rig->us, &rig->peer, 17, 64, 0, rig_pattern(8), &flow,
-                             "the second cause"),
+    struct ipv4_packet header = ip_header_for(rig->stack, &rig->us, &rig->peer, 17, 64, 0);
+    ck_assert_int_eq(ip_send(rig->stack, &header, rig_pattern(8), &flow, "the second cause"),
                      DROP_NOT);
     ck_assert(rig_out(rig));
     ck_assert_str_eq(rig->out_cause, "the first cause");
