@@ -4,6 +4,7 @@
 #   make e2e        real peers (kernel TCP, nginx, dnsmasq, tshark) in network namespaces; needs root
 #   make fuzz       each fuzzer for FUZZ_SECONDS (60); clang with libFuzzer
 #   make conformance RFC 9293 clause by clause: where each requirement is met and tested; 1 if one lacks
+#   make mutants    do the tests have teeth? puts small mistakes into stack/tcp, one at a time
 #   make bench      speed, as ratios measured side by side in one run
 #   make lint       stack/ makes no system call and has no global variable; layout is clang-format's
 #   make format     lay out all C files
@@ -151,6 +152,12 @@ fuzz: $(addprefix build/fuzz/,$(fuzz_names))
 
 conformance:
 	@scripts/conformance $(LABELS)
+
+# ---- the tests' teeth; MUTANTS="-v urgent" shows what killed those with "urgent" in their title
+
+.PHONY: mutants
+mutants:
+	@scripts/mutants $(MUTANTS)
 
 # ---- form
 

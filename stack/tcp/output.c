@@ -245,11 +245,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
                           .flags = TCP_ACK,
                           .is_new_data = true,
                           .cause = "data from the application"};
-    if (len == waiting) {
-        plan->flags |= TCP_PSH; /* MUST-61 */
-        if (tcb->fin_queued)
-            plan->flags |= TCP_FIN;
-    }
+    if (len == waiting && tcb->fin_queued)
+        plan->flags |= TCP_FIN;
     return true;
 }
 
@@ -580,7 +577,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         uint32_t first = tcb_first_data_seq(tcb);
         ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
         if (plan->seq + plan->len == first + tcb->send_ring.used)
-            seg.flags |= TCP_PSH;
+            seg.flags |= TCP_PSH; /* MUST-61 */
         if (plan->len > tcb->snd_mss)
             out->segment_bytes = tcb->snd_mss;
     }

@@ -130,6 +130,31 @@ START_TEST(ephemeral_port_is_never_one_in_use)
 }
 END_TEST
 
+/* RFC 6056 3.3.3: the search goes on until a free one is found, also past ports that others chose.
+ */
+START_TEST(last_free_port_is_found)
+{
+    struct stack_config config = talk_config();
+    struct tcp_status status;
+
+    config.connections_max = 20000;
+    struct talk *t = talk_new(&config);
+    struct ip_addr peer = ip_addr_from_v4(t->peer_addr);
+    t->numbers_are_random = true;
+    for (unsigned port = 49152; port < 65536; port++)
+        if (port != 60000)
+            ck_assert_ptr_nonnull(
+                tcp_open_active(t->stack, NULL, (uint16_t)port, &peer, 80, NULL, NULL));
+    struct tcb *tcb = tcp_open_active(t->stack, NULL, 0, &peer, 80, NULL, NULL);
+    ck_assert_ptr_nonnull(tcb);
+    tcp_status(tcb, &status);
+    ck_assert_uint_eq(status.flow.local_port, 60000);
+    for (struct packet_out out; stack_output(t->stack, &out, t->now_us);)
+        continue;
+    talk_free(t);
+}
+END_TEST
+
 /* When every port is taken OPEN says so; it does not search for ever. */
 START_TEST(exhausted_ports_are_reported)
 {
@@ -176,6 +201,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, isn_depends_on_the_secret);
     tcase_add_test(tc, ephemeral_ports_are_from_the_dynamic_range);
     tcase_add_test(tc, ephemeral_port_is_never_one_in_use);
+    tcase_add_test(tc, last_free_port_is_found);
     tcase_add_test(tc, exhausted_ports_are_reported);
     tcase_add_test(tc, timestamp_offset_is_a_connections_own);
 }

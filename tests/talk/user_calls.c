@@ -1,5 +1,6 @@
 /* What an application sees: RECEIVE, readiness and its events, urgent data (RFC 9293 3.8.5, 3.9.1,
  * 3.10). */
+#include "../../stack/tcp/tcb.h"
 #include "talk.h"
 
 /* MUST-62, MUST-32, MUST-33: the pointer names the octet behind the urgent data. */
@@ -37,6 +38,26 @@ START_TEST(urgent_pointer_that_advances_is_announced_again)
     peer_sends(t, "U. 1:1(0) ack 1 urg 25"); /* it never recedes */
     ck_assert_uint_eq(t->ready_events, 2);
     ck_assert_uint_eq(talk_status(t).urgent_bytes, 30);
+    talk_free(t);
+}
+END_TEST
+
+/* 3.8.5: the mode ends with the urgent data. 2 GiB later the old pointer would seem to lie ahead
+ * again; the numbers are moved on here, as if so much had been received. */
+START_TEST(urgent_data_is_over_for_good_when_it_is_read)
+{
+    const uint32_t far = 0x80000100;
+    struct talk *t = talk_established("mss 1460");
+
+    peer_sends(t, "PU. 1:11(10) ack 1 urg 10");
+    app_reads(t, 10);
+    time_passes_ms(t, 500);
+    we_send(t, ". 1:1(0) ack 11");
+    t->tcb->rcv_nxt += far;
+    t->tcb->rcv_adv += far;
+    t->irs += far;
+    ck_assert_uint_eq(talk_status(t).urgent_bytes, 0);
+    ck_assert_uint_eq(tcp_readiness(t->tcb) & TCP_URGENT, 0);
     talk_free(t);
 }
 END_TEST
@@ -196,6 +217,7 @@ static void tests(TCase *tc)
 {
     tcase_add_test(tc, urgent_data_is_announced_until_it_is_read);
     tcase_add_test(tc, urgent_pointer_that_advances_is_announced_again);
+    tcase_add_test(tc, urgent_data_is_over_for_good_when_it_is_read);
     tcase_add_test(tc, urgent_pointer_beyond_the_end_of_the_stream_ends_with_it);
     tcase_add_test(tc, urgent_pointer_without_the_flag_means_nothing);
     tcase_add_loop_test(tc, calls_in_the_wrong_state_are_refused, 0, 9);

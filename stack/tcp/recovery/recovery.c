@@ -93,13 +93,10 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     }
 }
 
-/* Once per window of data, whether a loss or a mark comes first (RFC 3168 6.1.2). */
-static void reduce_once(struct tcb *tcb, uint32_t flight)
+static void reduce(struct tcb *tcb, uint32_t flight)
 {
     uint32_t cwnd = tcb->cc.cwnd;
 
-    if (tcb->ecn.is_reduced)
-        return;
     tcb->cc.ops->on_congestion(&tcb->cc, flight);
     if (tcb->cc.cwnd > cwnd) /* of less than two segments: no reduction makes it larger */
         tcb->cc.cwnd = cwnd;
@@ -116,7 +113,8 @@ static void enter(struct tcb *tcb, uint32_t flight)
     /* RFC 5681 3.2 step 2: the segments of limited transmit do not count. */
     if (tcb->recovery.dup_ack_count > 0 && tcb->recovery.flight_at_first_dup < flight)
         flight = tcb->recovery.flight_at_first_dup;
-    reduce_once(tcb, flight);
+    if (!tcb->ecn.is_reduced) /* once per window of data, whatever comes first (RFC 3168 6.1.2) */
+        reduce(tcb, flight);
     trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause,
                    tcb->sack ? "RFC 6675 (5)" : "RFC 6582 3.2");
     trace_cwnd(tcb, "loss: half of the flight");
@@ -193,7 +191,7 @@ bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
 {
     if (tcb->recovery.is_active || tcb->recovery.is_after_timeout)
         return false;
-    reduce_once(tcb, flight);
+    reduce(tcb, flight);
     trace_cwnd(tcb, "a router's mark: half of the flight");
     return true;
 }
