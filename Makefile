@@ -82,7 +82,7 @@ talk_frame = $(call objects_of,tests/talk/talk.c $(wildcard tests/talk/runner/*.
 $(talk_programs): $(out)/%: $(out)/%.o $(talk_frame) $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
-$(sim_programs): $(out)/%: $(out)/%.o $(out)/tests/sim/sim.o $(out)/tun/link.o $(out)/libtuntcp.a
+$(sim_programs): $(out)/%: $(out)/%.o $(out)/tests/sim/sim.o $(out)/tun/link.o $(out)/tun/link_text.o $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
 run = @failed=0; for program in $1; do $$program || failed=1; done; exit $$failed
@@ -117,7 +117,7 @@ e2e: $(apps) $(e2e_programs)
 
 bench_programs := $(patsubst %.c,$(out)/%,$(wildcard tests/bench/*.c))
 
-$(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/libtuntcp.a
+$(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/tun/link_text.o $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
 
 bench: $(bench_programs)

@@ -3,10 +3,10 @@
  * What happens to a packet, in this order:
  *
  *     link_send()  --> rules (blackhole, the n-th SYN, ...)   dropped: lost
- *                  --> rate: a queue in front of the sender   no room: queue_full
+ *                  --> rate: a queue in front of the sender   no room: queue_full; long: marked
  *                  --> loss, bursts of loss                   lost, but it has used the rate
  *                  --> perhaps a second copy                  duplicated
- *                  --> delay + jitter, perhaps held back      reordered
+ *                  --> delay + jitter, perhaps held back      reordered, or all behind it wait too
  *                  --> perhaps one bit flipped                corrupted
  *     heap of packets under way, the earliest arrival on top
  *                  --> link_receive()                         delivered
@@ -25,20 +25,15 @@
  * also ends when nothing has been sent for BURST_PAUSE_US. */
 #include "link.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
     UNDER_WAY_MAX_BYTES = 64 * 1024 * 1024,
     QUEUE_DEFAULT_BYTES = 256 * 1024,
-    QUEUE_MAX_BYTES = 64 * 1024 * 1024,
     REORDER_DEFAULT_US = 5000,
+    HOLD_DEFAULT_US = 1000000,
     BURST_PAUSE_US = 100000,
-    MASK_BITS = 64,
-    WORD_BYTES = 40, /* longest word or value of a description that is looked at */
 };
 
 static const double BURST_LEAVE_DEFAULT = 0.3;
@@ -63,6 +58,7 @@ struct link {
     bool in_burst;
     uint64_t burst_packet_us;                             /* when the burst met its last packet */
     unsigned syn_count, data_count, any_count, udp_count; /* seen so far, for the masks */
+    unsigned held_count;                                  /* the same for hold_data_mask */
     struct entry *heap; /* heap[i] is not later than heap[2i+1] and heap[2i+2] */
     size_t heap_count, heap_room;
     size_t under_way_bytes;
@@ -75,8 +71,12 @@ struct kind {
 
 static bool is_ruled_out(struct link *link, struct bytes packet);
 static bool pass_queue(struct link *link, size_t len, uint64_t now_us, uint64_t *left_us);
+static bool is_queue_long(const struct link *link, uint64_t now_us);
+static uint64_t held_us(struct link *link, struct bytes packet);
+static void mark(struct link *link, struct entry *entry);
 static bool is_lost(struct link *link, uint64_t now_us);
-static void deliver_later(struct link *link, const struct link_packet *packet, uint64_t left_us);
+static void deliver_later(struct link *link, const struct link_packet *packet, uint64_t left_us,
+                          bool is_to_be_marked);
 static bool heap_push(struct link *link, struct entry entry);
 static struct entry heap_pop(struct link *link);
 
@@ -100,10 +100,12 @@ struct link *link_new(const struct link_config *config, uint64_t seed)
     link->random_state = seed;
     if (link->config.queue_bytes == 0)
         link->config.queue_bytes = QUEUE_DEFAULT_BYTES;
-    if (link->config.queue_bytes > QUEUE_MAX_BYTES)
-        link->config.queue_bytes = QUEUE_MAX_BYTES;
+    if (link->config.queue_bytes > LINK_QUEUE_MAX_BYTES)
+        link->config.queue_bytes = LINK_QUEUE_MAX_BYTES;
     if (link->config.reorder_us == 0)
         link->config.reorder_us = REORDER_DEFAULT_US;
+    if (link->config.hold_us == 0)
+        link->config.hold_us = HOLD_DEFAULT_US;
     if (link->config.burst_leave <= 0)
         link->config.burst_leave = BURST_LEAVE_DEFAULT;
     if (config->rate_bits_per_s > 0)
@@ -146,11 +148,13 @@ void link_send(struct link *link, const struct link_packet *packet, uint64_t now
         link->counters.lost++;
         return;
     }
+    left_us += held_us(link, packet->bytes);
     bool twice = chance(link, link->config.duplicate);
-    deliver_later(link, packet, left_us);
+    bool is_long = is_queue_long(link, now_us);
+    deliver_later(link, packet, left_us, is_long);
     if (twice) {
         link->counters.duplicated++;
-        deliver_later(link, packet, left_us);
+        deliver_later(link, packet, left_us, is_long);
     }
 }
 
@@ -199,14 +203,14 @@ static struct kind kind_of(struct bytes packet)
     return kind;
 }
 
-/* Is this, the next of its kind, marked in the mask? */
-static bool is_marked(uint64_t mask, unsigned *count)
+/* Is this, the next of its kind, one of the mask's? */
+static bool is_chosen(uint64_t mask, unsigned *count)
 {
     unsigned n = *count;
 
-    if (n < MASK_BITS)
+    if (n < LINK_MASK_BITS)
         *count = n + 1;
-    return n < MASK_BITS && (mask >> n & 1) != 0;
+    return n < LINK_MASK_BITS && (mask >> n & 1) != 0;
 }
 
 static bool is_ruled_out(struct link *link, struct bytes packet)
@@ -214,16 +218,16 @@ static bool is_ruled_out(struct link *link, struct bytes packet)
     const struct link_config *config = &link->config;
     bool is_out = config->blackhole;
 
-    if (is_marked(config->drop_any_mask, &link->any_count))
+    if (is_chosen(config->drop_any_mask, &link->any_count))
         is_out = true;
     if ((config->drop_syn_mask | config->drop_data_mask | config->drop_udp_mask) == 0)
         return is_out;
     struct kind kind = kind_of(packet);
-    if (kind.is_syn && is_marked(config->drop_syn_mask, &link->syn_count))
+    if (kind.is_syn && is_chosen(config->drop_syn_mask, &link->syn_count))
         is_out = true;
-    if (kind.is_data && is_marked(config->drop_data_mask, &link->data_count))
+    if (kind.is_data && is_chosen(config->drop_data_mask, &link->data_count))
         is_out = true;
-    if (kind.is_udp && is_marked(config->drop_udp_mask, &link->udp_count))
+    if (kind.is_udp && is_chosen(config->drop_udp_mask, &link->udp_count))
         is_out = true;
     return is_out;
 }
@@ -245,6 +249,16 @@ static bool pass_queue(struct link *link, size_t len, uint64_t now_us, uint64_t 
     link->busy_until_ns += send_ns;
     *left_us = (link->busy_until_ns + 999) / 1000;
     return true;
+}
+
+/* More than mark_bytes wait, this packet included. */
+static bool is_queue_long(const struct link *link, uint64_t now_us)
+{
+    uint64_t waiting_ns =
+        link->busy_until_ns > now_us * 1000 ? link->busy_until_ns - now_us * 1000 : 0;
+    uint64_t limit_ns = link->queue_ns / link->config.queue_bytes * link->config.mark_bytes;
+
+    return link->config.mark_bytes > 0 && waiting_ns > limit_ns;
 }
 
 static bool is_lost(struct link *link, uint64_t now_us)
@@ -276,6 +290,33 @@ static uint64_t arrival_us(struct link *link, uint64_t left_us)
     return at_us;
 }
 
+/* RFC 3168 5: ECT(0) or ECT(1) becomes CE. */
+static void mark(struct link *link, struct entry *entry)
+{
+    enum { ECN_MASK = 3, ECN_CE = 3 };
+    struct ipv4_packet ip;
+    uint8_t header[IPV4_HEADER_MAX_BYTES];
+
+    if (ipv4_parse((struct bytes){entry->data, entry->len}, false, &ip) != DROP_NOT ||
+        (ip.tos & ECN_MASK) == 0 || (ip.tos & ECN_MASK) == ECN_CE)
+        return;
+    ip.tos |= ECN_CE;
+    size_t len = ipv4_emit(&ip, ip.payload.len, header, sizeof header);
+    if (len > 0 && len <= entry->len)
+        memcpy(entry->data, header, len);
+    link->counters.marked++;
+}
+
+/* This packet is held back, and all that follow wait behind it: the path has moved, or a queue on
+ * it has stood still. */
+static uint64_t held_us(struct link *link, struct bytes packet)
+{
+    if (link->config.hold_data_mask == 0 || !kind_of(packet).is_data ||
+        !is_chosen(link->config.hold_data_mask, &link->held_count))
+        return 0;
+    return link->config.hold_us;
+}
+
 static void flip_one_bit(struct link *link, struct entry *entry)
 {
     uint64_t bit = link_random(&link->random_state) % (entry->len * 8);
@@ -285,7 +326,8 @@ static void flip_one_bit(struct link *link, struct entry *entry)
     link->counters.corrupted++;
 }
 
-static void deliver_later(struct link *link, const struct link_packet *packet, uint64_t left_us)
+static void deliver_later(struct link *link, const struct link_packet *packet, uint64_t left_us,
+                          bool is_to_be_marked)
 {
     struct entry entry = {
         .at_us = arrival_us(link, left_us),
@@ -302,6 +344,8 @@ static void deliver_later(struct link *link, const struct link_packet *packet, u
     }
     if (entry.len > 0)
         memcpy(entry.data, packet->bytes.data, entry.len);
+    if (is_to_be_marked)
+        mark(link, &entry);
     if (entry.len > 0 && chance(link, link->config.corrupt))
         flip_one_bit(link, &entry);
     if (!heap_push(link, entry)) {
@@ -370,328 +414,4 @@ static struct entry heap_pop(struct link *link)
     heap[i] = last;
     link->under_way_bytes -= cost_of(&top);
     return top;
-}
-
-/* ---- the description in words ---- */
-
-enum word_type { WORD_TIME, WORD_PERCENT, WORD_RATE, WORD_SIZE, WORD_LIST, WORD_FLAG };
-
-/* One word of the language: its type and the field of struct link_config that it sets. */
-struct word {
-    const char *name;
-    enum word_type type;
-    size_t field; /* its offset */
-};
-
-static const struct word words[] = {
-    {"delay", WORD_TIME, offsetof(struct link_config, delay_us)},
-    {"jitter", WORD_TIME, offsetof(struct link_config, jitter_us)},
-    {"rate", WORD_RATE, offsetof(struct link_config, rate_bits_per_s)},
-    {"queue", WORD_SIZE, offsetof(struct link_config, queue_bytes)},
-    {"loss", WORD_PERCENT, offsetof(struct link_config, loss)},
-    {"burst", WORD_PERCENT, offsetof(struct link_config, burst_enter)},
-    {"burst-end", WORD_PERCENT, offsetof(struct link_config, burst_leave)},
-    {"reorder", WORD_PERCENT, offsetof(struct link_config, reorder)},
-    {"reorder-by", WORD_TIME, offsetof(struct link_config, reorder_us)},
-    {"duplicate", WORD_PERCENT, offsetof(struct link_config, duplicate)},
-    {"corrupt", WORD_PERCENT, offsetof(struct link_config, corrupt)},
-    {"drop-syn", WORD_LIST, offsetof(struct link_config, drop_syn_mask)},
-    {"drop-data", WORD_LIST, offsetof(struct link_config, drop_data_mask)},
-    {"drop-udp", WORD_LIST, offsetof(struct link_config, drop_udp_mask)},
-    {"drop-any", WORD_LIST, offsetof(struct link_config, drop_any_mask)},
-    {"blackhole", WORD_FLAG, offsetof(struct link_config, blackhole)},
-};
-
-struct unit {
-    const char *name;
-    double factor;
-};
-
-/* From the largest down: link_config_format() takes the first that divides. */
-static const struct unit time_units[] = {{"s", 1e6}, {"ms", 1e3}, {"us", 1}, {NULL, 0}};
-static const struct unit rate_units[] = {
-    {"gbit", 1e9}, {"mbit", 1e6}, {"kbit", 1e3}, {"bit", 1}, {NULL, 0}};
-static const struct unit size_units[] = {{"mb", 1048576}, {"kb", 1024}, {"b", 1}, {NULL, 0}};
-static const struct unit percent_units[] = {{"%", 0.01}, {NULL, 0}};
-
-/* What a value looks like, by enum word_type. */
-static const struct {
-    const struct unit *units;
-    double min, max; /* in units of the field */
-    const char *expected;
-} values[] = {
-    [WORD_TIME] = {time_units, 0, 3600e6, "a time up to an hour such as 50ms (us, ms, s)"},
-    [WORD_PERCENT] = {percent_units, 0, 1, "a percentage from 0% to 100%"},
-    [WORD_RATE] = {rate_units, 1, 1e12,
-                   "a rate from 1bit to 1000gbit such as 10mbit (bit, kbit, "
-                   "mbit, gbit per second)"},
-    [WORD_SIZE] = {size_units, 1, QUEUE_MAX_BYTES, "a size up to 64mb such as 64kb (b, kb, mb)"},
-    [WORD_LIST] = {NULL, 0, 0, "packet numbers from 1 to 64 such as 1 or 3,4 or 2-5"},
-    [WORD_FLAG] = {NULL, 0, 0, ""},
-};
-
-/* The next run of characters that are no blanks, cut to WORD_BYTES; false at the end. */
-static bool next_word(const char **text, char word[static WORD_BYTES])
-{
-    static const char blanks[] = " \t\r\n";
-    const char *start = *text + strspn(*text, blanks);
-    size_t len = strcspn(start, blanks);
-
-    *text = start + len;
-    if (len == 0)
-        return false;
-    if (len > WORD_BYTES - 1)
-        len = WORD_BYTES - 1;
-    memcpy(word, start, len);
-    word[len] = '\0';
-    return true;
-}
-
-/* Decimal digits with at most one point, nothing else: strtod() would take "nan", "0x1p3" and the
- * decimal comma of a locale. */
-static bool parse_number(const char **at, double *number)
-{
-    double value = 0, scale = 1;
-    bool has_digit = false;
-
-    for (; **at >= '0' && **at <= '9'; (*at)++, has_digit = true)
-        value = value * 10 + (**at - '0');
-    if (**at == '.') {
-        for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, has_digit = true)
-            value += (**at - '0') * (scale /= 10);
-    }
-    *number = value;
-    return has_digit;
-}
-
-static bool parse_quantity(const char *text, enum word_type type, double *quantity)
-{
-    double number;
-
-    if (!parse_number(&text, &number))
-        return false;
-    for (const struct unit *unit = values[type].units; unit->name != NULL; unit++) {
-        if (strcmp(text, unit->name) == 0) {
-            *quantity = number * unit->factor;
-            return *quantity >= values[type].min && *quantity <= values[type].max;
-        }
-    }
-    return false;
-}
-
-static bool parse_packet_number(const char **at, unsigned *number)
-{
-    unsigned value = 0;
-
-    for (; **at >= '0' && **at <= '9' && value <= MASK_BITS; (*at)++)
-        value = value * 10 + (unsigned)(**at - '0');
-    *number = value;
-    return value >= 1 && value <= MASK_BITS;
-}
-
-/* "1", "3,4", "2-5,7": bit n-1 for packet n. */
-static bool parse_list(const char *text, uint64_t *mask)
-{
-    for (;;) {
-        unsigned first, last;
-        if (!parse_packet_number(&text, &first))
-            return false;
-        last = first;
-        if (*text == '-') {
-            text++;
-            if (!parse_packet_number(&text, &last) || last < first)
-                return false;
-        }
-        for (unsigned n = first; n <= last; n++)
-            *mask |= 1ull << (n - 1);
-        if (*text == '\0')
-            return true;
-        if (*text++ != ',')
-            return false;
-    }
-}
-
-static bool set_field(const struct word *word, const char *value, struct link_config *config)
-{
-    char *field = (char *)config + word->field;
-    double quantity = 0;
-
-    switch (word->type) {
-    case WORD_FLAG:
-        *(bool *)(void *)field = true;
-        return true;
-    case WORD_LIST:
-        return parse_list(value, (uint64_t *)(void *)field);
-    case WORD_PERCENT:
-        if (!parse_quantity(value, word->type, &quantity))
-            return false;
-        *(double *)(void *)field = quantity;
-        return true;
-    case WORD_SIZE:
-        if (!parse_quantity(value, word->type, &quantity))
-            return false;
-        *(size_t *)(void *)field = (size_t)(quantity + 0.5);
-        return true;
-    case WORD_TIME:
-    case WORD_RATE:
-        if (!parse_quantity(value, word->type, &quantity))
-            return false;
-        *(uint64_t *)(void *)field = (uint64_t)(quantity + 0.5);
-        return true;
-    }
-    return false;
-}
-
-static const struct word *find_word(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
-        if (strcmp(words[i].name, name) == 0)
-            return &words[i];
-    return NULL;
-}
-
-/* Text that is appended to, never past its room. */
-struct text {
-    char *start;
-    size_t room, len;
-};
-
-static void append(struct text *text, const char *more)
-{
-    for (; *more != '\0' && text->len + 1 < text->room; more++)
-        text->start[text->len++] = *more;
-    if (text->room > 0)
-        text->start[text->len] = '\0';
-}
-
-static void explain_unknown(const char *name, char *error, size_t room)
-{
-    struct text text = {error, room, 0};
-
-    append(&text, "\"");
-    append(&text, name);
-    append(&text, "\" is no property of a link: expected ");
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        append(&text, i == 0 ? "" : i + 1 < ARRAY_COUNT(words) ? ", " : " or ");
-        append(&text, words[i].name);
-    }
-}
-
-bool link_config_parse(const char *text, struct link_config *config, char *error, size_t room)
-{
-    struct link_config parsed = *config;
-    char name[WORD_BYTES], value[WORD_BYTES] = "";
-
-    while (next_word(&text, name)) {
-        const struct word *word = find_word(name);
-        if (word == NULL) {
-            explain_unknown(name, error, room);
-            return false;
-        }
-        if (word->type != WORD_FLAG && !next_word(&text, value)) {
-            snprintf(error, room, "%s: a value is missing: expected %s", name,
-                     values[word->type].expected);
-            return false;
-        }
-        if (!set_field(word, value, &parsed)) {
-            snprintf(error, room, "%s: \"%s\" is not valid: expected %s", name, value,
-                     values[word->type].expected);
-            return false;
-        }
-    }
-    *config = parsed;
-    return true;
-}
-
-/* ---- and back ---- */
-
-static void append_quantity(struct text *text, double quantity, const struct unit *unit)
-{
-    char number[48];
-
-    while (unit[1].name != NULL &&
-           quantity / unit->factor != (double)(uint64_t)(quantity / unit->factor))
-        unit++;
-    snprintf(number, sizeof number, "%.12g%s", quantity / unit->factor, unit->name);
-    append(text, number);
-}
-
-static void append_list(struct text *text, uint64_t mask)
-{
-    const char *between = "";
-
-    for (unsigned n = 0; n < MASK_BITS; n++) {
-        if ((mask >> n & 1) == 0)
-            continue;
-        unsigned last = n;
-        while (last + 1 < MASK_BITS && (mask >> (last + 1) & 1) != 0)
-            last++;
-        char range[32];
-        if (last > n)
-            snprintf(range, sizeof range, "%s%u-%u", between, n + 1, last + 1);
-        else
-            snprintf(range, sizeof range, "%s%u", between, n + 1);
-        append(text, range);
-        between = ",";
-        n = last;
-    }
-}
-
-static void append_value(struct text *text, const struct word *word, const void *field)
-{
-    switch (word->type) {
-    case WORD_FLAG:
-        return;
-    case WORD_LIST:
-        append_list(text, *(const uint64_t *)field);
-        return;
-    case WORD_PERCENT:
-        append_quantity(text, *(const double *)field, percent_units);
-        return;
-    case WORD_SIZE:
-        append_quantity(text, (double)*(const size_t *)field, size_units);
-        return;
-    case WORD_TIME:
-        append_quantity(text, (double)*(const uint64_t *)field, time_units);
-        return;
-    case WORD_RATE:
-        append_quantity(text, (double)*(const uint64_t *)field, rate_units);
-        return;
-    }
-}
-
-static bool is_set(const struct word *word, const void *field)
-{
-    switch (word->type) {
-    case WORD_FLAG:
-        return *(const bool *)field;
-    case WORD_PERCENT:
-        return *(const double *)field > 0;
-    case WORD_SIZE:
-        return *(const size_t *)field > 0;
-    case WORD_LIST:
-    case WORD_TIME:
-    case WORD_RATE:
-        return *(const uint64_t *)field > 0;
-    }
-    return false;
-}
-
-const char *link_config_format(const struct link_config *config, char *text, size_t room)
-{
-    struct text out = {text, room, 0};
-
-    append(&out, "");
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        const void *field = (const char *)config + words[i].field;
-        if (!is_set(&words[i], field))
-            continue;
-        append(&out, out.len > 0 ? " " : "");
-        append(&out, words[i].name);
-        if (words[i].type == WORD_FLAG)
-            continue;
-        append(&out, " ");
-        append_value(&out, &words[i], field);
-    }
-    return text;
 }

@@ -8,6 +8,11 @@
 
 #include "../stack/packet.h"
 
+enum {
+    LINK_QUEUE_MAX_BYTES = 64 * 1024 * 1024,
+    LINK_MASK_BITS = 64, /* packets that can be told by their number */
+};
+
 struct link_config {
     uint64_t delay_us;
     uint64_t jitter_us;       /* up to this much more, uniformly; order is kept (see reorder) */
@@ -25,15 +30,19 @@ struct link_config {
     uint64_t drop_data_mask; /* ... is a TCP segment with payload */
     uint64_t drop_any_mask;  /* ... is any packet */
     uint64_t drop_udp_mask;  /* ... is a UDP datagram */
-    bool blackhole;          /* nothing passes */
+    uint64_t hold_data_mask; /* bit n holds the n-th data segment, and all behind it, ... */
+    uint64_t hold_us;        /* ... by so much; 0: 1 s */
+    size_t mark_bytes; /* ECN, RFC 3168: mark what is capable when more than this waits; 0: no */
+    bool blackhole;    /* nothing passes */
 };
 
 /* Read a description such as "loss 5% delay 50ms jitter 2ms rate 10mbit queue 64kb reorder 1%
  * reorder-by 5ms duplicate 0.5% corrupt 0.1% burst 1% burst-end 30% drop-syn 1 drop-data 3,4
- * drop-udp 1 drop-any 2-5 blackhole". Packets are counted from 1 in the text. Times are in us, ms
- * or s; rates in bit, kbit, mbit or gbit; sizes in b, kb or mb. What the text names replaces what
- * *config holds (packet numbers are added to it), the rest stays. Returns true; or false with one
- * line in `error` that names the word and what is expected, and *config as it was. */
+ * drop-udp 1 drop-any 2-5 hold-data 3 hold-by 2s mark 16kb blackhole". Packets are counted from 1
+ * in the text. Times are in us, ms or s; rates in bit, kbit, mbit or gbit; sizes in b, kb or mb.
+ * What the text names replaces what *config holds (packet numbers are added to it), the rest stays.
+ * Returns true; or false with one line in `error` that names the word and what is expected, and
+ * *config as it was. */
 bool link_config_parse(const char *text, struct link_config *config, char *error, size_t room);
 /* The same description back: what a scenario does, for people. Returns `text`. */
 const char *link_config_format(const struct link_config *config, char *text, size_t room);
@@ -46,7 +55,7 @@ struct link_packet {
 };
 
 struct link_counters {
-    uint64_t sent, delivered, lost, queue_full, duplicated, reordered, corrupted;
+    uint64_t sent, delivered, lost, queue_full, duplicated, reordered, corrupted, marked;
 };
 
 struct link *link_new(const struct link_config *config, uint64_t seed); /* NULL: memory */
