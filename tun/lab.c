@@ -3,7 +3,8 @@
  *     our stack 10.0.0.2 --+-- 10.0.0.1         router: answers pings; host unreachable for the
  * rest
  *                          +-- 210.220.163.82   DNS, 4.477 ms there and back
- *                          +-- 142.250.196.142  web, echo, discard; 36.396 ms there and back
+ *                          +-- 142.250.196.142  web, echo, discard, daytime; 36.396 ms there and
+ * back
  *
  * Everything in the lab happens at a time: a packet reaches a far host, a timer of its stack fires,
  * a packet reaches us. lab_on_time() takes these events one by one in the order of their times,
@@ -46,25 +47,100 @@ static const uint32_t ROUTER_ADDRESS = 0x0a000001; /* 10.0.0.1 */
 static const uint32_t DNS_ADDRESS = 0xd2dca352;    /* 210.220.163.82 */
 static const uint32_t WEB_ADDRESS = 0x8efac48e;    /* 142.250.196.142 */
 
+/* What shows a scenario best. */
+#define GET(name)      "tnc -v --lab=" name " --get / google.com"
+#define GET_MUCH(name) "tnc -vv --lab=" name " --get /bytes/2000000 google.com >page"
+#define SEND(name)     "tnc -vv --lab=" name " google.com 9 <FILE"
+
 const struct lab_scenario lab_scenarios[] = {
-    {"clean", "nothing goes wrong: the exchange as everybody knows it", "", "", "", false, 0},
-    {"lost-syn", "the first SYN is lost and sent again after a second", "drop-syn 1", "", "", false,
-     0},
-    {"lost-segment", "the first segment of the response is lost", "", "drop-data 1", "", false, 0},
-    {"burst-loss", "losses come in bursts, both ways", "burst 5% burst-end 40%",
-     "burst 5% burst-end 40%", "", false, 3},
-    {"reorder", "segments overtake each other", "reorder 20% reorder-by 5ms",
-     "reorder 20% reorder-by 5ms", "", false, 2},
-    {"dup", "packets arrive twice", "duplicate 30%", "duplicate 30%", "", false, 0},
-    {"corrupt", "single bits are flipped: checksums find them", "corrupt 10%", "corrupt 10%", "",
-     false, 3},
-    {"refused", "nobody listens on port 80: the SYN is answered by a RST", "", "", "", true, 0},
-    {"blackhole", "packets to the web server vanish: the SYN is never answered", "blackhole", "",
-     "", false, 0},
-    {"dns-timeout", "packets to and from the DNS server vanish", "", "", "blackhole", false, 0},
-    {"slow", "a long and narrow path with a short queue", "delay 300ms rate 64kbit queue 8kb",
-     "delay 300ms rate 64kbit queue 8kb", "delay 300ms", false, 0},
-    {NULL, NULL, NULL, NULL, NULL, false, 0},
+    {.name = "clean",
+     .summary = "nothing goes wrong: the exchange as everybody knows it",
+     .command = GET("clean")},
+    {.name = "lost-syn",
+     .summary = "the first SYN is lost and sent again after a second",
+     .command = GET("lost-syn"),
+     .to_server = "drop-syn 1"},
+    {.name = "lost-segment",
+     .summary = "the first segment of the response is lost",
+     .command = GET("lost-segment"),
+     .to_client = "drop-data 1"},
+    {.name = "tail-loss",
+     .summary = "the last segment of the response is lost: nothing behind it tells of that",
+     .command = GET("tail-loss"),
+     .to_client = "drop-data 2"},
+    {.name = "burst-loss",
+     .summary = "losses come in bursts, both ways",
+     .command = GET("burst-loss"),
+     .to_server = "burst 5% burst-end 40%",
+     .to_client = "burst 5% burst-end 40%",
+     .luck = 3},
+    {.name = "reorder",
+     .summary = "segments overtake each other",
+     .command = GET("reorder"),
+     .to_server = "reorder 20% reorder-by 5ms",
+     .to_client = "reorder 20% reorder-by 5ms",
+     .luck = 2},
+    {.name = "dup",
+     .summary = "packets arrive twice",
+     .command = GET("dup"),
+     .to_server = "duplicate 30%",
+     .to_client = "duplicate 30%"},
+    {.name = "corrupt",
+     .summary = "single bits are flipped: checksums find them",
+     .command = GET("corrupt"),
+     .to_server = "corrupt 10%",
+     .to_client = "corrupt 10%",
+     .luck = 3},
+    {.name = "sawtooth",
+     .summary = "a narrow path with a short queue: the congestion window climbs and falls",
+     .command = SEND("sawtooth"),
+     .to_server = "rate 4mbit queue 16kb",
+     .to_client = "rate 4mbit"},
+    {.name = "long-fat-pipe",
+     .summary = "a gigabit far away: it takes many round trips and large windows to fill",
+     .command = GET_MUCH("long-fat-pipe"),
+     .to_server = "delay 150ms rate 1gbit queue 40mb",
+     .to_client = "delay 150ms rate 1gbit queue 40mb"},
+    {.name = "slow-reader",
+     .summary = "our application looks only once a second: the window closes and is probed",
+     .command = GET_MUCH("slow-reader"),
+     .app_latency_us = 1000000},
+    {.name = "spurious-rto",
+     .summary = "the path stands still for two seconds: a time-out, but nothing was lost",
+     .command = SEND("spurious-rto"),
+     .to_server = "hold-data 12 hold-by 2s"},
+    {.name = "ecn",
+     .summary = "a router marks instead of dropping (RFC 3168): the window falls without a loss",
+     .command = SEND("ecn"),
+     .to_server = "rate 4mbit queue 64kb mark 16kb",
+     .to_client = "rate 4mbit queue 64kb mark 16kb",
+     .has_ecn = true},
+    {.name = "half-close",
+     .summary = "we close first and go on receiving: the page comes slowly in FIN-WAIT-2",
+     .command = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | tnc -v --lab=half-close google.com 80",
+     .to_client = "rate 100kbit"},
+    {.name = "simultaneous-close",
+     .summary = "both sides close at once: the FINs cross, both pass CLOSING",
+     .command = "tnc -v --lab=simultaneous-close google.com 13 </dev/null"},
+    {.name = "refused",
+     .summary = "nobody listens on port 80: the SYN is answered by a RST",
+     .command = GET("refused"),
+     .web_is_down = true},
+    {.name = "blackhole",
+     .summary = "packets to the web server vanish: the SYN is never answered",
+     .command = GET("blackhole"),
+     .to_server = "blackhole"},
+    {.name = "dns-timeout",
+     .summary = "packets to and from the DNS server vanish",
+     .command = GET("dns-timeout"),
+     .dns = "blackhole"},
+    {.name = "slow",
+     .summary = "a long and narrow path with a short queue",
+     .command = GET("slow"),
+     .to_server = "delay 300ms rate 64kbit queue 8kb",
+     .to_client = "delay 300ms rate 64kbit queue 8kb",
+     .dns = "delay 300ms"},
+    {.name = NULL},
 };
 
 /* A host, and the way to it and back. */
@@ -83,6 +159,7 @@ struct script {
 
 struct lab {
     uint64_t now_us;
+    const struct lab_scenario *scenario;
     bool is_replay;
     struct script client, web;
     uint64_t client_random, host_random[HOST_COUNT];
@@ -107,7 +184,7 @@ static const struct {
 } host_plan[HOST_COUNT] = {
     [HOST_ROUTER] = {ROUTER_ADDRESS, 0, 100, 100},
     [HOST_DNS] = {DNS_ADDRESS, LAB_DNS, 2238, 2239},
-    [HOST_WEB] = {WEB_ADDRESS, LAB_WEB | LAB_ECHO | LAB_DISCARD, 18198, 18198},
+    [HOST_WEB] = {WEB_ADDRESS, LAB_WEB | LAB_ECHO | LAB_DISCARD | LAB_DAYTIME, 18198, 18198},
 };
 
 static const struct lab_scenario *find_scenario(const char *name, char *error, size_t room);
@@ -148,6 +225,7 @@ struct lab *lab_new(const char *scenario_name, const char *impair, uint64_t seed
         return NULL;
     }
     lab->now_us = now_us;
+    lab->scenario = scenario;
     lab->is_replay = seed == LAB_DEFAULT_SEED;
     lab->client_random = link_random(&seeds);
     for (int i = 0; i < HOST_COUNT; i++)
@@ -186,6 +264,8 @@ void lab_client_config(struct lab *lab, struct stack_config *config)
     config->random_context = &lab->client_random;
     config->choose = choose_for_client;
     config->choose_context = lab;
+    if (lab->scenario->has_ecn)
+        config->tcp.ecn = TCP_ECN_ON;
 }
 
 struct ip_addr lab_dns_server(const struct lab *lab)
@@ -201,8 +281,7 @@ uint64_t lab_stack_latency_us(const struct lab *lab)
 
 uint64_t lab_app_latency_us(const struct lab *lab)
 {
-    (void)lab;
-    return APP_LATENCY_US;
+    return lab->scenario->app_latency_us != 0 ? lab->scenario->app_latency_us : APP_LATENCY_US;
 }
 
 /* A packet for an address that nobody has goes to the router, which says so. */
@@ -289,7 +368,7 @@ static struct link *make_link(uint64_t delay_us, const char *rules, const char *
 {
     struct link_config config = {.delay_us = delay_us};
 
-    if (!link_config_parse(rules, &config, error, room) ||
+    if (!link_config_parse(rules != NULL ? rules : "", &config, error, room) ||
         !link_config_parse(impair != NULL ? impair : "", &config, error, room))
         return NULL;
     struct link *link = link_new(&config, link_random(seeds));
@@ -302,7 +381,7 @@ static bool make_links(struct lab *lab, const struct lab_scenario *scenario, con
                        uint64_t *seeds, char *error, size_t room)
 {
     const char *const rules[HOST_COUNT][2] = {
-        [HOST_ROUTER] = {"", ""},
+        [HOST_ROUTER] = {NULL, NULL},
         [HOST_DNS] = {scenario->dns, scenario->dns},
         [HOST_WEB] = {scenario->to_server, scenario->to_client},
     };

@@ -16,10 +16,14 @@ struct lab;
 struct lab_scenario {
     const char *name;
     const char *summary;   /* one line for --lab=list */
+    const char *command;   /* what shows it best */
     const char *to_server; /* link_config_parse() text on top of the clean link to the web server */
     const char *to_client; /* ... and for the way back */
-    const char *dns;       /* ... and for the DNS server's link, both ways */
-    bool web_is_down;      /* nobody listens on port 80 */
+    const char *dns;  /* ... and for the DNS server's link, both ways; NULL: clean, like these */
+    bool web_is_down; /* nobody listens on port 80 */
+    bool has_ecn;     /* our side offers ECN; the servers always accept it */
+    uint64_t
+        app_latency_us; /* so long after something has come our application looks; 0: as usual */
     uint64_t luck; /* added to the seed: chosen so that with the default seed the very first GET
                       meets what the scenario is named after */
 };

@@ -33,12 +33,14 @@ struct service {
 };
 
 static void run_echo(struct session *session);
+static void run_daytime(struct session *session);
 
 static const struct service services_of_tcp[] = {
     {LAB_DNS, DNS_PORT, lab_names_run},
     {LAB_WEB, 80, lab_web_run},
     {LAB_ECHO, 7, run_echo},
     {LAB_DISCARD, 9, session_read_to_the_end},
+    {LAB_DAYTIME, 13, run_daytime},
 };
 
 struct lab_server {
@@ -298,7 +300,7 @@ void session_shut_down(struct session *session)
     session_read_to_the_end(session);
 }
 
-/* ---- echo: RFC 862; discard, RFC 863, is session_read_to_the_end() ---- */
+/* ---- echo: RFC 862; discard, RFC 863, is session_read_to_the_end(); daytime: RFC 867 ---- */
 
 static void run_echo(struct session *session)
 {
@@ -315,4 +317,19 @@ static void run_echo(struct session *session)
     }
     if (tcp_readiness(session->tcb) & TCP_PEER_CLOSED)
         session->is_over = true;
+}
+
+/* The time of the exchange that the lab replays, whoever asks and when. */
+static void run_daytime(struct session *session)
+{
+    static const char now[] = "Wed, 23 Apr 2025 02:39:29 GMT\r\n";
+
+    if (session->has_shut_down) {
+        session_read_to_the_end(session);
+        return;
+    }
+    if (!session->is_responding)
+        session_respond(session, now, sizeof now - 1);
+    if (session_send(session))
+        session_shut_down(session);
 }

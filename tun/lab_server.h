@@ -7,10 +7,11 @@
 
 /* Which servers run on the host; bits. */
 enum lab_services {
-    LAB_DNS = 1,     /* UDP and TCP port 53 */
-    LAB_WEB = 2,     /* TCP port 80 */
-    LAB_ECHO = 4,    /* TCP port 7, RFC 862 */
-    LAB_DISCARD = 8, /* TCP port 9, RFC 863 */
+    LAB_DNS = 1,      /* UDP and TCP port 53 */
+    LAB_WEB = 2,      /* TCP port 80 */
+    LAB_ECHO = 4,     /* TCP port 7, RFC 862 */
+    LAB_DISCARD = 8,  /* TCP port 9, RFC 863 */
+    LAB_DAYTIME = 16, /* TCP port 13, RFC 867: says the time and closes */
 };
 
 struct lab_server;

@@ -14,7 +14,7 @@
 
 #include "lab_session.h"
 
-enum { BIG_BYTES = 1024 * 1024 };
+enum { BIG_BYTES = 1024 * 1024, BYTES_MAX = 1000000000 };
 
 static const char page[] =
     "<!doctype html>\n"
@@ -56,7 +56,8 @@ static const char page[] =
 
 static const char not_found_page[] =
     "<!doctype html>\n<html lang=\"en\"><head><title>Error 404 (Not Found)</title></head>\n"
-    "<body><h1>404</h1><p>The lab's web server has two pages: / and /big.</p></body></html>\n";
+    "<body><h1>404</h1><p>The lab's web server has / and /big, and /bytes/N for N "
+    "bytes.</p></body></html>\n";
 
 static const char refusal_page[] =
     "<!doctype html>\n<html lang=\"en\"><head><title>Error</title></head>\n"
@@ -208,6 +209,21 @@ static const char *path_of(struct request *request)
     return path != NULL ? path : "/";
 }
 
+/* /big is a megabyte of counted lines, /bytes/N as many bytes of them as one likes; 0: neither. */
+static size_t counted_bytes(const char *path)
+{
+    static const char prefix[] = "/bytes/";
+    size_t bytes = 0;
+
+    if (strcmp(path, "/big") == 0)
+        return BIG_BYTES;
+    if (strncmp(path, prefix, sizeof prefix - 1) != 0)
+        return 0;
+    for (path += sizeof prefix - 1; *path >= '0' && *path <= '9' && bytes < BYTES_MAX; path++)
+        bytes = bytes * 10 + (size_t)(*path - '0');
+    return *path == '\0' && bytes <= BYTES_MAX ? bytes : 0;
+}
+
 static void answer_request(struct session *session, struct request *request)
 {
     static const char html[] = "text/html; charset=ISO-8859-1";
@@ -224,8 +240,9 @@ static void answer_request(struct session *session, struct request *request)
                      sizeof refusal_page - 1, false);
     } else if (strcmp(path_of(request), "/") == 0) {
         respond_http(session, "200 OK", html, page, sizeof page - 1, is_head);
-    } else if (strcmp(path_of(request), "/big") == 0) {
-        respond_http(session, "200 OK", "text/plain", NULL, BIG_BYTES, is_head);
+    } else if (counted_bytes(path_of(request)) > 0) {
+        respond_http(session, "200 OK", "text/plain", NULL, counted_bytes(path_of(request)),
+                     is_head);
     } else {
         respond_http(session, "404 Not Found", html, not_found_page, sizeof not_found_page - 1,
                      is_head);

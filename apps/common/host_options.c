@@ -77,6 +77,7 @@ const char host_option_help[] =
 static bool take_lab(struct host_options *options, const char *value, char *error, size_t room);
 static bool is_scenario(const char *name);
 static bool take_tun(struct host_options *options, const char *value, char *error, size_t room);
+static void list_rules(FILE *out, const char *where, const char *rules);
 static bool take_address(struct host_options *options, const char *value, char *error, size_t room);
 static bool take_dns(struct host_options *options, const char *value, char *error, size_t room);
 static bool take_seed(struct host_options *options, const char *value, char *error, size_t room);
@@ -148,8 +149,19 @@ bool host_options_check(const struct host_options *options, char *error, size_t 
 
 void host_options_list_scenarios(FILE *out)
 {
-    for (const struct lab_scenario *scenario = lab_scenarios; scenario->name != NULL; scenario++)
-        fprintf(out, "%-16s %s\n", scenario->name, scenario->summary);
+    for (const struct lab_scenario *scenario = lab_scenarios; scenario->name != NULL; scenario++) {
+        fprintf(out, "%-18s  %s\n", scenario->name, scenario->summary);
+        list_rules(out, "to the server", scenario->to_server);
+        list_rules(out, "to us", scenario->to_client);
+        list_rules(out, "name server", scenario->dns);
+        fprintf(out, "%20s%s\n", "", scenario->command);
+    }
+}
+
+static void list_rules(FILE *out, const char *where, const char *rules)
+{
+    if (rules != NULL)
+        fprintf(out, "%20s%s: %s\n", "", where, rules);
 }
 
 static bool take_lab(struct host_options *options, const char *value, char *error, size_t room)

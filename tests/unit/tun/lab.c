@@ -466,12 +466,8 @@ static const struct web_case web_cases[] = {
     {"GET / HTTP/1.1\r\n\r\n", "200 OK", true, false},
     {"GET / HTTP/1.1\n\n", "200 OK", true, false},
     {"\r\n\r\nGET / HTTP/1.1\r\nHost: google.com\r\n\r\n", "200 OK", true, false},
-    {"GET / HTTP/1.1\r\nHost: google.com\r\nConnection: "
-     "close\r\n\r\n",
-     "200 OK", true, true},
-    {"GET / HTTP/1.1\r\nconnection:keep-alive , "
-     "CLOSE\r\n\r\n",
-     "200 OK", true, true},
+    {"GET / HTTP/1.1\r\nHost: google.com\r\nConnection: close\r\n\r\n", "200 OK", true, true},
+    {"GET / HTTP/1.1\r\nconnection:keep-alive , CLOSE\r\n\r\n", "200 OK", true, true},
     {"GET / HTTP/1.1\r\nConnection: closed\r\n\r\n", "200 OK", true, false},
     {"GET / HTTP/1.0\r\n\r\n", "200 OK", true, true},
     {"GET http://google.com/?q=1 HTTP/1.1\r\n\r\n", "200 OK", true, false},
@@ -517,13 +513,10 @@ START_TEST(the_response_has_the_lines_of_the_exchange)
 {
     struct client *c = client_new(NULL, NULL, LAB_DEFAULT_SEED);
 
-    ask_web(c, "GET / HTTP/1.1\r\nConnection: "
-               "close\r\n\r\n");
-    ck_assert_ptr_nonnull(strstr(c->text, "HTTP/1.1 200 OK\r\n"
-                                          "Date: Wed, 23 Apr 2025 02:39:29 GMT\r\n"
-                                          "Expires: -1\r\n"));
-    ck_assert_ptr_nonnull(strstr(c->text, "Content-Type: text/html; "
-                                          "charset=ISO-8859-1\r\n"));
+    ask_web(c, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+    ck_assert_ptr_nonnull(strstr(
+        c->text, "HTTP/1.1 200 OK\r\nDate: Wed, 23 Apr 2025 02:39:29 GMT\r\nExpires: -1\r\n"));
+    ck_assert_ptr_nonnull(strstr(c->text, "Content-Type: text/html; charset=ISO-8859-1\r\n"));
     ck_assert_ptr_nonnull(strstr(c->text, "<title>Google</title>"));
     ck_assert_uint_eq((lab_epoch_us() + c->log[0].at_us) / SECOND_US, 1745375969);
     client_free(c);
@@ -534,9 +527,7 @@ START_TEST(several_requests_in_one_connection_are_answered_in_order)
 {
     struct client *c = client_new(NULL, NULL, 3);
 
-    ask_web(c, "HEAD / HTTP/1.1\r\n\r\nHEAD /x "
-               "HTTP/1.1\r\n\r\n"
-               "HEAD /big HTTP/1.1\r\nConnection: "
+    ask_web(c, "HEAD / HTTP/1.1\r\n\r\nHEAD /x HTTP/1.1\r\n\r\nHEAD /big HTTP/1.1\r\nConnection: "
                "close\r\n\r\nGET / HTTP/1.1\r\n\r\n");
     const char *first = strstr(c->text, "200 OK"), *second = strstr(c->text, "404 Not");
     ck_assert(first != NULL && second != NULL && first < second);
@@ -614,8 +605,7 @@ START_TEST(a_megabyte_of_numbered_lines_arrives_whole)
 {
     struct client *c = client_new(NULL, NULL, 3);
 
-    check_big(ask_web(c, "GET /big "
-                         "HTTP/1.0\r\n\r\n"));
+    check_big(ask_web(c, "GET /big HTTP/1.0\r\n\r\n"));
     client_free(c);
 }
 END_TEST
@@ -713,10 +703,7 @@ START_TEST(more_connections_than_a_server_serves_are_no_harm)
     }
     ck_assert_uint_eq(connected, 64);
     run_for(c, 200 * SECOND_US);
-    ck_assert_ptr_nonnull(strstr(ask_web(c, "GET / HTTP/1.0\r\n\r\n"), "20"
-                                                                       "0 "
-                                                                       "O"
-                                                                       "K"));
+    ck_assert_ptr_nonnull(strstr(ask_web(c, "GET / HTTP/1.0\r\n\r\n"), "200 OK"));
     client_free(c);
 }
 END_TEST
@@ -732,38 +719,25 @@ struct outcome {
 };
 
 static const struct outcome outcomes[] = {
-    {"clea"
-     "n",
-     true, TCP_OK},
-    {"lost-"
-     "syn",
-     true, TCP_OK},
-    {"lost-"
-     "segme"
-     "nt",
-     true, TCP_OK},
-    {"burst"
-     "-los"
-     "s",
-     true, TCP_OK},
-    {"reord"
-     "er",
-     true, TCP_OK},
+    {"clean", true, TCP_OK},
+    {"lost-syn", true, TCP_OK},
+    {"lost-segment", true, TCP_OK},
+    {"burst-loss", true, TCP_OK},
+    {"reorder", true, TCP_OK},
     {"dup", true, TCP_OK},
-    {"corru"
-     "pt",
-     true, TCP_OK},
-    {"refus"
-     "ed",
-     false, TCP_ERR_REFUSED},
-    {"dns-"
-     "timeo"
-     "ut",
-     true, TCP_OK},
+    {"corrupt", true, TCP_OK},
+    {"refused", false, TCP_ERR_REFUSED},
+    {"dns-timeout", true, TCP_OK},
+    {"tail-loss", true, TCP_OK},
+    {"sawtooth", true, TCP_OK},
+    {"long-fat-pipe", true, TCP_OK},
+    {"slow-reader", true, TCP_OK},
+    {"spurious-rto", true, TCP_OK},
+    {"ecn", true, TCP_OK},
+    {"half-close", true, TCP_OK},
+    {"simultaneous-close", true, TCP_OK},
     {"slow", true, TCP_OK},
-    {"black"
-     "hole",
-     false, TCP_ERR_TIMED_OUT},
+    {"blackhole", false, TCP_ERR_TIMED_OUT},
 };
 
 START_TEST(a_scenario_ends_as_its_name_says)
