@@ -6,6 +6,7 @@
 #   make conformance RFC 9293 clause by clause: where each requirement is met and tested; 1 if one lacks
 #   make mutants    do the tests have teeth? puts small mistakes into stack/tcp, one at a time
 #   make bench      speed, as ratios measured side by side in one run
+#   make bench-loss transfers over bad links, tuntcp against the kernel; real time, needs root or a user namespace
 #   make lint       stack/ makes no system call and has no global variable; layout is clang-format's
 #   make format     lay out all C files
 #   make install    into PREFIX (/usr/local), with DESTDIR
@@ -123,6 +124,16 @@ $(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/tun/link_text.o
 bench: $(bench_programs)
 	$(call run,$^)
 
+bench_peers := $(patsubst %.c,$(out)/%,$(wildcard tests/bench/peers/*.c))
+
+$(bench_peers): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+
+# LOSS="--seeds 3 10mbit" measures the cells of that name only, with three seeds each.
+.PHONY: bench-loss
+bench-loss: $(apps) $(bench_peers)
+	@TNC=$(out)/tnc PEERS=$(out)/tests/bench/peers tests/bench/loss $(LOSS)
+
 # ---- fuzzers: every file in tests/fuzz is a libFuzzer entry; its seeds are in tests/fuzz/corpus/NAME
 
 FUZZ_CC ?= clang
@@ -174,7 +185,7 @@ format-check:
 
 # Everything that compiles, without running it: what another compiler is tried with.
 .PHONY: programs
-programs: $(apps) $(unit_programs) $(talk_programs) $(sim_programs) $(e2e_programs) $(bench_programs)
+programs: $(apps) $(unit_programs) $(talk_programs) $(sim_programs) $(e2e_programs) $(bench_programs) $(bench_peers)
 
 # ---- installation: the programs, and the stack as a library with the headers of its public calls
 
