@@ -267,8 +267,10 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
 {
     if (!tcb->timestamps || seg->flags & TCP_RST)
         return DROP_NOT;
-    if (!seg->options.has_timestamps) /* RFC 7323 3.2 */
-        return DROP_TCP_PAWS;
+    /* RFC 7323 3.2: it SHOULD be dropped. But to a SYN we MUST answer (RFC 5961 4.2), or a peer
+     * that has restarted without timestamps would never learn that the connection is half open. */
+    if (!seg->options.has_timestamps)
+        return seg->flags & TCP_SYN ? DROP_NOT : DROP_TCP_PAWS;
     if (is_old_timestamp(tcb, seg)) {
         arrives_answer_unwanted(tcb, seg, "the segment's timestamp is old (RFC 7323 5.3 R1)");
         return DROP_TCP_PAWS;
