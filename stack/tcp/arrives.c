@@ -278,11 +278,12 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
     return DROP_NOT;
 }
 
-/* RFC 7323 4.3 (2): only a segment that touches the last ACK that we sent. */
+/* RFC 7323 4.3 (2): only from a segment that touches the last ACK that we sent; 5.2: never from a
+ * RST. */
 static void take_timestamp(struct tcb *tcb, const struct tcp_segment *seg)
 {
-    if (!tcb->timestamps || !seg->options.has_timestamps || is_old_timestamp(tcb, seg) ||
-        seq_gt(seg->seq, tcb->last_ack_sent))
+    if (!tcb->timestamps || !seg->options.has_timestamps || seg->flags & TCP_RST ||
+        is_old_timestamp(tcb, seg) || seq_gt(seg->seq, tcb->last_ack_sent))
         return;
     tcb->ts_recent = seg->options.tsval;
     tcb->ts_recent_us = tcb->stack->now_us;
