@@ -249,6 +249,8 @@ static bool is_acceptable(const struct tcb *tcb, const struct tcp_segment *seg)
         return seg->seq == tcb->rcv_nxt;
     if (seq_in(seg->seq, tcb->rcv_nxt, wnd))
         return true;
+    if (seg->flags & TCP_RST) /* SEG.SEQ alone counts, not where its text ends: RFC 5961 3.2 (1) */
+        return false;
     return len > 0 && seq_in(seg->seq + len - 1, tcb->rcv_nxt, wnd);
 }
 
