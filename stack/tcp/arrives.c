@@ -313,8 +313,6 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
 
     if (drop != DROP_NOT)
         return drop;
-    if (arrives_is_crossed_syn_ack(tcb, seg))
-        return DROP_NOT;
     if (is_repeated_syn(tcb, seg)) {
         if (tcb->in_flight.count > 0)
             records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
@@ -324,7 +322,7 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
         tcb_wants_output(tcb);
         return DROP_TCP_NOT_ACCEPTABLE;
     }
-    if (is_acceptable(tcb, seg)) {
+    if (is_acceptable(tcb, seg) || arrives_is_crossed_syn_ack(tcb, seg)) {
         take_timestamp(tcb, seg);
         tcb->rcv_tos = seg->tos; /* MAY-9 */
         return DROP_NOT;
