@@ -396,8 +396,9 @@ bool tcp_time_wait_may_be_reused(const struct tcb *tcb, const struct tcp_segment
 {
     if (tcb->state != TCPS_TIME_WAIT || (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
         return false;
-    if (tcb->timestamps && seg->options.has_timestamps) /* RFC 6191 section 2, SHLD-4 */
+    bool is_behind_last = seq_geq(seg->seq, tcb->rcv_nxt); /* the last number was the FIN's */
+    if (tcb->timestamps && seg->options.has_timestamps)    /* RFC 6191 section 2, SHLD-4 */
         return seq_gt(seg->options.tsval, tcb->ts_recent) ||
-               (seg->options.tsval == tcb->ts_recent && seq_gt(seg->seq, tcb->rcv_nxt));
-    return seq_gt(seg->seq, tcb->rcv_nxt); /* 9293 3.6.1, from RFC 1122 4.2.2.13 */
+               (seg->options.tsval == tcb->ts_recent && is_behind_last);
+    return is_behind_last; /* 9293 3.6.1, from RFC 1122 4.2.2.13 */
 }
