@@ -400,5 +400,7 @@ bool tcp_time_wait_may_be_reused(const struct tcb *tcb, const struct tcp_segment
     if (tcb->timestamps && seg->options.has_timestamps)    /* RFC 6191 section 2, SHLD-4 */
         return seq_gt(seg->options.tsval, tcb->ts_recent) ||
                (seg->options.tsval == tcb->ts_recent && is_behind_last);
+    if (seg->options.has_timestamps && tcb->config->timestamps) /* no old segment has them */
+        return true;
     return is_behind_last; /* 9293 3.6.1, from RFC 1122 4.2.2.13 */
 }
