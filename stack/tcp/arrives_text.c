@@ -16,7 +16,8 @@ void arrives_check_urg(struct tcb *tcb, const struct tcp_segment *seg)
     if (!(seg->flags & TCP_URG) || !tcb_may_receive(tcb))
         return;
     uint32_t up = seg->seq + seg->urgent; /* the octet behind the urgent data: MUST-62 */
-    if (!seq_gt(up, tcb->rcv_nxt) || (tcb->has_rcv_up && !seq_gt(up, tcb->rcv_up)))
+    uint32_t consumed = tcb->rcv_nxt - tcb->receive_ring.used; /* by the application */
+    if (!seq_gt(up, consumed) || (tcb->has_rcv_up && !seq_gt(up, tcb->rcv_up)))
         return;
     tcb->has_rcv_up = true;
     tcb->rcv_up = up;
