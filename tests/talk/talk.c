@@ -96,6 +96,7 @@ void talk_fail(struct talk *t, const char *file, int line, const char *format, .
     void (*on_failure)(void *, const char *) = t->on_failure;
     void *context = t->failure_context;
     stack_free(t->stack); /* so that no leak drowns the message */
+    free(t->sent);
     free(t);
     if (on_failure != NULL)
         on_failure(context, message);
@@ -576,18 +577,29 @@ static const char *fault_of(const struct talk *t, const struct talk_segment *sen
     return NULL;
 }
 
+/* The end of the list, behind what is still to be looked at. */
+static struct talk_segment *place_for_sent(struct talk *t)
+{
+    if (t->sent_first > 0 && t->sent_first + t->sent_count == t->sent_room) {
+        memmove(t->sent, t->sent + t->sent_first, t->sent_count * sizeof t->sent[0]);
+        t->sent_first = 0;
+    }
+    if (t->sent_count == TALK_SEGMENTS_MAX)
+        talk_fail(t, __FILE__, __LINE__, "the stack does not stop sending");
+    if (t->sent_count == t->sent_room) {
+        t->sent_room = t->sent_room > 0 ? 2 * t->sent_room : 4;
+        t->sent = realloc(t->sent, t->sent_room * sizeof t->sent[0]);
+        ck_assert_ptr_nonnull(t->sent);
+    }
+    return &t->sent[t->sent_first + t->sent_count];
+}
+
 void talk_pull(struct talk *t)
 {
     struct packet_out out;
 
     while (!t->is_holding && stack_output(t->stack, &out, t->now_us)) {
-        if (t->sent_first + t->sent_count == TALK_SEGMENTS_MAX) {
-            memmove(t->sent, t->sent + t->sent_first, t->sent_count * sizeof t->sent[0]);
-            t->sent_first = 0;
-        }
-        if (t->sent_count == TALK_SEGMENTS_MAX)
-            talk_fail(t, __FILE__, __LINE__, "the stack does not stop sending");
-        struct talk_segment *sent = &t->sent[t->sent_first + t->sent_count];
+        struct talk_segment *sent = place_for_sent(t);
         sent->len = packet_out_copy(&out, sent->bytes, sizeof sent->bytes);
         if (sent->bytes[9] == IP_PROTOCOL_ICMP)
             continue;
@@ -904,6 +916,7 @@ void talk_free_at(struct talk *t, const char *file, int line)
 {
     we_send_nothing_at(t, file, line);
     stack_free(t->stack);
+    free(t->sent);
     free(t);
 }
 

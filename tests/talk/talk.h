@@ -86,8 +86,8 @@ struct talk {
 
     uint32_t heard_win; /* the window of the last segment that we_send() has found */
 
-    struct talk_segment sent[TALK_SEGMENTS_MAX];
-    unsigned sent_first, sent_count;
+    struct talk_segment *sent; /* room for sent_room; of these sent_count from sent_first on */
+    unsigned sent_first, sent_count, sent_room;
     char log[TALK_LOG_LINES][TALK_LINE_BYTES];
     unsigned log_count;
     uint64_t random_state;
