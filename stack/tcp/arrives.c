@@ -161,8 +161,8 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
     tcb->snd_wnd = seg->wnd;
     tcp_set_state(tcb, TCPS_SYN_RECEIVED, "SYN arrives", "9293 3.10.7.2 third");
     tcb_wants_output(tcb);
-    /* Departure: text on a SYN is not queued but left for the peer to send again: before the
-     * handshake is done it may come from anywhere. */
+    /* Departure: text and FIN on a SYN are not queued, here and in SYN-SENT, but left for the peer
+     * to send again: before the handshake is done they may come from anywhere. */
     return DROP_NOT;
 }
 
@@ -183,6 +183,8 @@ static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg
     if (seg->flags & TCP_RST) { /* second */
         if (!ack_is_acceptable)
             return DROP_TCP_RST_INVALID;
+        /* Departure: 3.10.7.3 calls it "connection reset". "Connection refused" is 3.10.7.4's word
+         * for the same in SYN-RECEIVED, and what users know. */
         tcb_fail(tcb, TCP_ERR_REFUSED, "RST in answer to our SYN", "9293 3.10.7.3 second");
         return DROP_NOT;
     }
@@ -291,8 +293,8 @@ static void take_timestamp(struct tcb *tcb, const struct tcp_segment *seg)
     tcb->ts_recent_us = tcb->stack->now_us;
 }
 
-/* A SYN,ACK that crosses ours starts at IRS, left of the window; the text of 3.10.7.4 would drop
- * it, figure 8 of 9293 takes it as the acknowledgment that it is. */
+/* Departure: a SYN,ACK that crosses ours starts at IRS, left of the window, and the first check of
+ * 3.10.7.4 would drop it; figure 8 of 9293 takes it as the acknowledgment that it is. */
 bool arrives_is_crossed_syn_ack(const struct tcb *tcb, const struct tcp_segment *seg)
 {
     return tcb->state == TCPS_SYN_RECEIVED && !tcb->passive_open && seg->seq == tcb->irs &&

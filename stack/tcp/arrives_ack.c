@@ -251,6 +251,8 @@ enum drop arrives_check_ack(struct tcb *tcb, const struct tcp_segment *seg)
         arrives_challenge(tcb, "acknowledgment too old: challenge ACK (RFC 5961 5)");
         return DROP_TCP_ACK_INVALID;
     }
+    /* Departure: the text acknowledges here whatever comes, and starts 2 MSL again. Only the peer's
+     * FIN does so (check_sequence()), or one ACK in TIME-WAIT would answer another. */
     if (tcb->state == TCPS_TIME_WAIT)
         return DROP_NOT;
     take_ack(tcb, seg);

@@ -105,7 +105,8 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
 static void take_fin(struct tcb *tcb)
 {
     tcb->rcv_nxt++;
-    tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt); /* it is taken even by a closed window */
+    /* Departure from table 6: it is taken even by a closed window, for it needs no room. */
+    tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt);
     tcb_ack_now(tcb, "acknowledges the peer's FIN");
     switch (tcb->state) {
     case TCPS_SYN_RECEIVED:
@@ -131,6 +132,8 @@ static void take_fin(struct tcb *tcb)
     }
 }
 
+/* Departure: with one FIN taken the text would have us take and acknowledge a second; there can be
+ * nothing behind the first, so it is not looked at. */
 void arrives_check_fin(struct tcb *tcb, const struct tcp_segment *seg)
 {
     bool fin_may_come = tcb_may_receive(tcb);
