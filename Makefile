@@ -3,6 +3,8 @@
 #   make check      unit, talk and sim tests: no root, no network, no clock; under sanitizers
 #   make e2e        real peers (kernel TCP, nginx, dnsmasq, tshark) in network namespaces; needs root
 #   make fuzz       each fuzzer for FUZZ_SECONDS (60); clang with libFuzzer
+#   make matrix     what each kind of segment does in each state, as a table that the tests walk;
+#                   ROWS="TIME-WAIT SYN" prints the rows with both words
 #   make conformance RFC 9293 clause by clause: where each requirement is met and tested; 1 if one lacks
 #   make mutants    do the tests have teeth? puts small mistakes into stack/tcp, one at a time
 #   make bench      speed, as ratios measured side by side in one run
@@ -38,7 +40,7 @@ shared_app_sources := $(wildcard apps/common/*.c apps/view/*.c)
 app_names := $(patsubst apps/%.c,%,$(wildcard apps/*.c))
 apps := $(addprefix $(out)/,$(app_names))
 
-.PHONY: all help check unit talk sim e2e fuzz bench conformance lint format format-check install uninstall clean
+.PHONY: all help check unit talk matrix sim e2e fuzz bench conformance lint format format-check install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -80,6 +82,8 @@ $(unit_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
 
 talk_frame = $(call objects_of,tests/talk/talk.c $(wildcard tests/talk/runner/*.c))
 
+$(out)/tests/talk/matrix: $(call objects_of,$(wildcard tests/talk/cells/*.c))
+
 $(talk_programs): $(out)/%: $(out)/%.o $(talk_frame) $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
@@ -96,6 +100,10 @@ unit: $(unit_programs)
 
 talk: $(talk_programs)
 	$(call run,$^)
+
+# ROWS="TIME-WAIT SYN" prints the rows that contain all of these words.
+matrix: $(out)/tests/talk/matrix
+	@$< table $(ROWS)
 
 sim: $(sim_programs)
 	$(call run,$^)

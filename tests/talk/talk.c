@@ -632,6 +632,38 @@ const char *talk_next_sent(struct talk *t)
     return text;
 }
 
+static void drop_first_sent(struct talk *t)
+{
+    t->sent_first++;
+    if (--t->sent_count == 0)
+        t->sent_first = 0;
+}
+
+bool talk_hear(struct talk *t, struct talk_heard *heard)
+{
+    struct bases bases = ours(t);
+
+    talk_pull(t);
+    if (t->sent_count == 0)
+        return false;
+    struct spoken s = take_apart(&t->sent[t->sent_first]);
+    *heard = (struct talk_heard){
+        .flags = s.flags,
+        .seq = (int32_t)(s.seq - bases.seq),
+        .ack = s.has_ack ? (int32_t)(s.ack - bases.ack) : 0,
+        .len = s.len,
+        .win = s.win,
+    };
+    for (unsigned i = 0; i < s.item_count; i++)
+        if (s.item[i].kind == TCP_OPTION_TIMESTAMPS) {
+            heard->has_ts = true;
+            heard->ts_val = (int32_t)(s.item[i].value[0] - bases.ts);
+            heard->ts_ecr = (int32_t)(s.item[i].value[1] - bases.ecr);
+        }
+    drop_first_sent(t);
+    return true;
+}
+
 void we_send_nothing_at(struct talk *t, const char *file, int line)
 {
     const char *text = talk_next_sent(t);
@@ -694,9 +726,7 @@ void we_send_at(struct talk *t, const char *text, const char *file, int line)
     if (!matches(&wanted, &actual))
         talk_fail(t, file, line, "expected: %s\n      actual: %s", text, actual_text);
     t->heard_win = actual.win;
-    t->sent_first++;
-    if (--t->sent_count == 0)
-        t->sent_first = 0;
+    drop_first_sent(t);
 }
 
 static size_t prepare(struct talk *t, const char *text, uint8_t *packet, const char *file, int line)

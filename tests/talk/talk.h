@@ -110,6 +110,16 @@ void we_send_nothing_at(struct talk *t, const char *file, int line);
 #define we_send_nothing(t) we_send_nothing_at(t, __FILE__, __LINE__)
 /* The first segment that was sent and not looked at yet, in the notation; NULL if there is none. */
 const char *talk_next_sent(struct talk *t);
+/* What a segment of ours says, in the notation's relative numbers. */
+struct talk_heard {
+    uint8_t flags;
+    int32_t seq, ack; /* ack: 0 without the ACK bit */
+    uint32_t len, win;
+    bool has_ts;
+    int32_t ts_val, ts_ecr;
+};
+/* Take the first segment that was not looked at yet off the list; false if there is none. */
+bool talk_hear(struct talk *t, struct talk_heard *heard);
 /* printf() for a segment whose numbers the test computes. */
 const char *segment(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
