@@ -166,6 +166,7 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
                             .is_duplicate = is_duplicate_ack(tcb, seg)};
 
     bool is_progress = seq_gt(seg->ack, tcb->snd_una);
+    tcb->unanswered_probe_count = 0; /* the peer is there */
     news.sacked_bytes = take_sacks(tcb, seg);
     news.acked_bytes = advance_snd_una(tcb, seg);
     news.is_congestion_echo = ecn_on_ack(tcb, seg, news.flight_before);

@@ -373,7 +373,6 @@ static uint16_t announce_window(struct tcb *tcb)
     uint32_t edge = right_edge(tcb);
     uint32_t wnd = edge - tcb->rcv_nxt;
     uint32_t raw = edge == tcb->rcv_adv ? (wnd + unit - 1) / unit : wnd / unit;
-    bool was_closed = tcb->rcv_adv == tcb->rcv_nxt;
 
     /* Departure from SHLD-14: rounding up many times would let the edge creep beyond the buffer;
      * there it gives way by less than a unit, as RFC 7323 2.4 foresees. What was announced is still
@@ -384,12 +383,13 @@ static uint16_t announce_window(struct tcb *tcb)
         raw = UINT16_MAX;
     tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt + raw * unit);
     bool is_closed = raw == 0;
-    if (was_closed != is_closed && tcb_is_synchronized(tcb))
+    if (tcb->rcv_wnd_is_closed != is_closed && tcb_is_synchronized(tcb))
         tcb_trace(
             tcb, (struct trace_event){
                      .kind = TRACE_WINDOW,
                      .cause = is_closed ? "our receive buffer is full" : "the application has read",
                      .u.window = {.ours = true, .closed = is_closed, .wnd_bytes = raw * unit}});
+    tcb->rcv_wnd_is_closed = is_closed;
     return (uint16_t)raw;
 }
 

@@ -75,6 +75,7 @@ struct tcb {
     uint32_t irs, rcv_nxt;
     uint32_t rcv_adv; /* right edge announced: RCV.NXT + RCV.WND; it never moves back (SHLD-14) */
     uint8_t rcv_wnd_shift;
+    bool rcv_wnd_is_closed;    /* no window was announced last, though a crumb may be left of it */
     uint32_t rcv_buffer_bytes; /* what the window is made of; grows with use */
     uint32_t rcv_mss;          /* largest segment seen: what "full-sized" means for ACKs */
     uint32_t rcv_up;           /* RCV.UP */
@@ -116,10 +117,11 @@ struct tcb {
     bool has_unwanted_ack;
     uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
     unsigned probe_count;     /* zero-window probes in a row */
-    bool keepalive;           /* MUST-24 */
-    unsigned keepalive_probe_count; /* keep-alive probes in a row that were not answered */
-    uint64_t last_heard_us;         /* when the peer was heard last, see tcp_arrives() */
-    bool trouble_reported;          /* R1 passed, SHLD-9 */
+    unsigned unanswered_probe_count; /* those since the last answer */
+    bool keepalive;                  /* MUST-24 */
+    unsigned keepalive_probe_count;  /* keep-alive probes in a row that were not answered */
+    uint64_t last_heard_us;          /* when the peer was heard last, see tcp_arrives() */
+    bool trouble_reported;           /* R1 passed, SHLD-9 */
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;

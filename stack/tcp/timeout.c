@@ -131,9 +131,10 @@ static void on_retransmit(struct tcb *tcb)
 static void on_persist(struct tcb *tcb)
 {
     bool is_moot = tcb->snd_wnd > 0 && tcb->in_flight.count > 0; /* data could be sent after all */
-    if (is_moot || gave_up(tcb, tcb->probe_count + 1))
+    if (is_moot || gave_up(tcb, tcb->unanswered_probe_count))
         return;
     tcb->probe_count++;
+    tcb->unanswered_probe_count++;
     tcb_timer_set(tcb, TIMER_PERSIST, before_r2(tcb, tcp_persist_us(tcb)));
     if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);

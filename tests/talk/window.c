@@ -68,6 +68,7 @@ START_TEST(closed_window_is_probed_after_one_rto_and_then_exponentially)
     }
     state_is(t, TCPS_ESTABLISHED);
     ck_assert_int_eq(tcp_error(t->tcb), TCP_OK);
+    ck_assert_uint_eq(t->events[TRACE_ERROR], 0); /* no trouble to report: R1 is about silence */
     talk_free(t);
 }
 END_TEST
@@ -147,6 +148,26 @@ START_TEST(unanswered_probes_end_the_connection)
     we_send(t, "R. 1:1(0) ack 1"); /* where the peer, which has not taken the probe, accepts it */
     ck_assert_int_eq(tcp_error(t->tcb), TCP_ERR_TIMED_OUT);
     ck_assert_uint_ge(t->now_us - t->start_us, 900000000);
+    talk_free(t);
+}
+END_TEST
+
+/* SHLD-9: R1 counts the probes since the last answer; the application hears of it once. */
+START_TEST(probes_that_are_no_longer_answered_are_reported_at_r1)
+{
+    enum { R1_COUNT = 3 };
+    struct talk *t = with_peer_window(0);
+
+    app_writes(t, 1000);
+    for (unsigned i = 0; i < 12; i++) {
+        bool is_answered = i < 6;
+        unsigned reports = i < 6 + R1_COUNT ? 0 : 1;
+        ck_assert_uint_ne(time_until_we_send_us(t, 200000), UINT64_MAX);
+        we_send(t, ". 1:2(1) ack 1");
+        ck_assert_uint_eq(t->events[TRACE_ERROR], reports);
+        if (is_answered)
+            peer_sends(t, ". 1:1(0) ack 1 win 0");
+    }
     talk_free(t);
 }
 END_TEST
@@ -363,6 +384,48 @@ START_TEST(full_buffer_closes_the_window_and_answers_probes)
 }
 END_TEST
 
+/* Fill a buffer of this size, probe the window and read everything. */
+static void fill_probe_and_read(uint32_t buffer_bytes)
+{
+    struct stack_config config = talk_config();
+    struct talk *t;
+    uint32_t next = 1;
+
+    config.tcp.receive_buffer_bytes = buffer_bytes;
+    t = talk_new(&config);
+    talk_establish(t, "mss 1460,wscale 0");
+    for (t->heard_win = 1024; t->heard_win > 0;) { /* 1024 units of 64: the window of the SYN,ACK */
+        uint32_t room = t->heard_win << 6;
+        uint32_t len = room < 1449 ? room : 1449;
+        peer_sends(t, segment("P. %u:%u(%u) ack 1", next, next + len, len));
+        next += len;
+        ck_assert_uint_ne(time_until_we_send_us(t, 1000), UINT64_MAX);
+        we_send(t, segment(". 1:1(0) ack %u", next));
+    }
+    for (int i = 0; i < 5; i++) {
+        peer_sends(t, segment(". %u:%u(0) ack 1", next - 1, next - 1));
+        time_passes_ms(t, 1000);
+        we_send(t, segment(". 1:1(0) ack %u win 0", next));
+    }
+    ck_assert_uint_eq(t->events[TRACE_WINDOW], 1);
+    app_reads(t, next - 1);
+    time_passes_ms(t, 1000);
+    ck_assert_ptr_nonnull(talk_next_sent(t));
+    t->sent_count = t->sent_first = 0;
+    ck_assert_uint_eq(t->events[TRACE_WINDOW], 2);
+    talk_free(t);
+}
+
+/* That the window has closed is told once, however often nothing is announced, and that it has
+ * opened is too. Where the scale rounds, the right edge may lie beyond RCV.NXT when the window that
+ * is announced is nothing. */
+START_TEST(closed_window_is_told_once)
+{
+    for (uint32_t crumb = 0; crumb < 64; crumb++)
+        fill_probe_and_read(100000 + crumb);
+}
+END_TEST
+
 /* 3.10.7.4 first: special allowance for valid ACKs and RSTs, MUST-66. */
 START_TEST(closed_window_still_takes_acks_and_resets)
 {
@@ -534,6 +597,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, window_that_opens_before_the_first_probe_needs_none);
     tcase_add_test(tc, probe_that_is_taken_is_followed_by_the_next_byte);
     tcase_add_test(tc, unanswered_probes_end_the_connection);
+    tcase_add_test(tc, probes_that_are_no_longer_answered_are_reported_at_r1);
     tcase_add_test(tc, shrunk_window_stops_new_data_but_not_the_old);
     tcase_add_test(tc, window_shrunk_to_zero_is_probed_and_never_times_out);
     tcase_add_test(tc, old_segment_does_not_set_the_window);
@@ -544,6 +608,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, nagle_does_not_hold_a_full_segment);
     tcase_add_test(tc, without_nagle_every_write_leaves_at_once);
     tcase_add_test(tc, nagle_does_not_hold_the_end_of_the_stream);
+    tcase_add_test(tc, closed_window_is_told_once);
     tcase_add_test(tc, full_buffer_closes_the_window_and_answers_probes);
     tcase_add_test(tc, closed_window_still_takes_acks_and_resets);
     tcase_add_test(tc, text_that_straddles_the_right_edge_is_cut);
