@@ -111,7 +111,8 @@ sim: $(sim_programs)
 clean:
 	rm -rf build
 
-# ---- real peers: programs in tests/e2e/*.c are the other end, on the kernel's sockets
+# ---- real peers: programs in tests/e2e/*.c are the other end, on the kernel's sockets, or an end of our own that
+# does what tnc does not
 
 e2e_programs := $(patsubst %.c,$(out)/%,$(wildcard tests/e2e/*.c))
 

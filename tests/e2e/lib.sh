@@ -21,6 +21,7 @@ readonly other_name_server=203.0.113.53
 readonly peer=203.0.113.80         # where the kernel's nc and our peer.c listen
 readonly hole=203.0.113.66         # everything to it is dropped
 readonly us=10.0.0.2               # tnc
+readonly kernel=10.0.0.1           # its neighbour on tun0
 
 case_count=0
 failed_count=0
