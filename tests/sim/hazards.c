@@ -72,6 +72,33 @@ START_TEST(two_closed_windows_exchange_two_packets_for_each_probe)
 }
 END_TEST
 
+/* MUST-37, SHLD-17: for an hour, four times R2, the reader (or both of them) takes nothing. Nobody
+ * gives up, and then all arrives. */
+START_TEST(window_closed_for_an_hour_ends_nothing)
+{
+    struct sim_plan plan = plan_with_small_buffers();
+
+    for (unsigned end = 0; end < 2; end++) {
+        bool pauses = _i == 2 || end == (unsigned)_i;
+        plan.app[end].send_bytes = STREAM_BYTES;
+        plan.app[end].stop_us = pauses ? 3600ull * SECOND_US : 0;
+        plan.app[end].close_when = SIM_CLOSE_WHEN_FINISHED; /* else nobody would hold it */
+    }
+    struct sim *sim = sim_new(&plan);
+    run_until(sim, 3599ull * SECOND_US);
+    for (unsigned end = 0; end < 2; end++) {
+        bool pauses = _i == 2 || end == (unsigned)_i;
+        ck_assert_uint_eq(sim->app[end].received_bytes, pauses ? 0 : STREAM_BYTES);
+        if (pauses)
+            ck_assert_uint_ge(sim->seen[1 - end].probes, 59); /* one a minute */
+    }
+    ck_assert_msg(sim_run(sim), "%s", sim->failure);
+    for (unsigned end = 0; end < 2; end++)
+        ck_assert_uint_eq(sim->app[end].received_bytes, STREAM_BYTES);
+    sim_free(sim);
+}
+END_TEST
+
 /* End 1 reads nothing of what end 0 sends; when its window has closed and is probed, it begins to
  * send itself. */
 START_TEST(data_goes_on_while_a_probe_the_other_way_is_in_flight)
@@ -151,6 +178,7 @@ END_TEST
 static void tests(TCase *tc)
 {
     tcase_add_loop_test(tc, two_closed_windows_exchange_two_packets_for_each_probe, 0, 2);
+    tcase_add_loop_test(tc, window_closed_for_an_hour_ends_nothing, 0, 3);
     tcase_add_loop_test(tc, data_goes_on_while_a_probe_the_other_way_is_in_flight, 0, 2);
     tcase_add_loop_test(tc, one_forged_segment_does_not_start_an_endless_exchange, 0, 2);
 }
