@@ -212,7 +212,7 @@ START_TEST(segment_that_acknowledges_what_was_never_sent_puts_nothing_off)
 }
 END_TEST
 
-/* Retransmissions and R2 watch the peer then. */
+/* MUST-26: retransmissions and R2 watch the peer then. */
 START_TEST(outstanding_data_is_never_joined_by_probes)
 {
     struct talk *t = established_with(watchful());
@@ -232,6 +232,7 @@ START_TEST(outstanding_data_is_never_joined_by_probes)
 }
 END_TEST
 
+/* MUST-26 */
 START_TEST(data_behind_a_closed_window_is_never_joined_by_probes)
 {
     struct talk *t = established_with(watchful());

@@ -294,6 +294,25 @@ START_TEST(r1_is_reported_once_and_the_connection_goes_on)
 }
 END_TEST
 
+/* MUST-22: R1 and R2 are the SYN's as well, and the application hears of both. */
+START_TEST(r1_of_a_syn_is_reported_too)
+{
+    struct talk *t = talk_in_state(TCPS_SYN_SENT);
+
+    for (int i = 0; i < 6; i++) {
+        ck_assert_uint_ne(time_until_we_send_us(t, 100000), UINT64_MAX);
+        we_send(t, "S 0:0(0)");
+        ck_assert_uint_eq(t->events[TRACE_ERROR], i + 1 < 3 ? 0 : 1);
+    }
+    state_is(t, TCPS_SYN_SENT);
+    time_passes_ms(t, 180000);
+    state_is(t, TCPS_CLOSED);
+    ck_assert_uint_eq(t->events[TRACE_ERROR], 2);
+    t->sent_first = t->sent_count = 0;
+    talk_free(t);
+}
+END_TEST
+
 /* 9293 3.8.3 (c), SHLD-11: at least 100 s; by default as long as Linux takes, a quarter of an hour.
  */
 START_TEST(r2_ends_the_connection_after_fifteen_minutes)
@@ -376,6 +395,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, timestamps_give_a_sample_even_then);
     tcase_add_test(tc, after_a_lost_syn_rto_is_three_seconds_and_the_window_one_segment);
     tcase_add_test(tc, retransmission_carries_the_latest_acknowledgment);
+    tcase_add_test(tc, r1_of_a_syn_is_reported_too);
     tcase_add_test(tc, r1_is_reported_once_and_the_connection_goes_on);
     tcase_add_test(tc, r2_ends_the_connection_after_fifteen_minutes);
     tcase_add_loop_test(tc, r2_is_the_applications_to_set, 0, 2);

@@ -25,6 +25,7 @@ START_TEST(urgent_data_is_announced_until_it_is_read)
 }
 END_TEST
 
+/* MUST-32 */
 START_TEST(urgent_pointer_that_advances_is_announced_again)
 {
     struct talk *t = talk_established("mss 1460");

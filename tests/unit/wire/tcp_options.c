@@ -47,11 +47,24 @@ static void assert_equal(const struct tcp_options *a, const struct tcp_options *
         ck_assert(a->sack[i].left == b->sack[i].left && a->sack[i].right == b->sack[i].right);
 }
 
-START_TEST(every_combination_survives_both_layouts)
+/* Where the list ends, at the latest where the bytes do, only zeros follow. */
+static void assert_zero_padding(const uint8_t *bytes, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len && bytes[at] != TCP_OPTION_EOL)
+        at += bytes[at] == TCP_OPTION_NOP ? 1 : bytes[at + 1];
+    ck_assert_uint_le(at, len);
+    for (; at < len; at++)
+        ck_assert_uint_eq(bytes[at], 0);
+}
+
+START_TEST(every_combination_survives_both_layouts) /* MUST-69: and the padding is zero */
 {
     uint8_t bytes[TCP_OPTIONS_MAX_BYTES];
     struct tcp_options again;
 
+    memset(bytes, 0xff, sizeof bytes);
     for (unsigned bits = 0; bits < 32; bits++) {
         struct tcp_options options = {0};
         if (bits & 1)
@@ -64,6 +77,7 @@ START_TEST(every_combination_survives_both_layouts)
         enum tcp_syn_style style = bits & 16 ? TCP_SYN_STYLE_LINUX : TCP_SYN_STYLE_MACOS;
         size_t len = tcp_options_emit(&options, style, bytes);
         ck_assert_uint_eq(len % 4, 0);
+        assert_zero_padding(bytes, len);
         ck_assert_uint_eq(len, tcp_options_bytes(&options, style));
         ck_assert_int_eq(tcp_options_parse((struct bytes){bytes, len}, &again), DROP_NOT);
         assert_equal(&options, &again);
