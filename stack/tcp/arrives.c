@@ -241,7 +241,8 @@ static enum drop arrives_otherwise(struct tcb *tcb, const struct tcp_segment *se
 /* ---- first: sequence number */
 
 /* Table 6. A window of zero still lets valid ACKs, URGs and RSTs in (MUST-66): a segment at RCV.NXT
- * is taken, and its text is trimmed to nothing further down. */
+ * is taken, answered as one that is not acceptable, and its text is trimmed to nothing further
+ * down; for its FIN see take_fin(). */
 static bool is_acceptable(const struct tcb *tcb, const struct tcp_segment *seg)
 {
     uint32_t wnd = tcb_rcv_wnd(tcb);
@@ -309,6 +310,15 @@ static bool is_repeated_syn(const struct tcb *tcb, const struct tcp_segment *seg
            (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
+/* 9293 3.8.6.1: a closed window is said to whoever sends text or control into it, in any state.
+ * What has no ACK is dropped by the fifth check. */
+static void answer_if_closed(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    if (tcb_rcv_wnd(tcb) == 0 && tcp_segment_len(seg) > 0 &&
+        (seg->flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+        tcb_ack_now(tcb, "the window is closed");
+}
+
 static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
 {
     enum drop drop = check_paws(tcb, seg);
@@ -327,6 +337,7 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
     if (is_acceptable(tcb, seg) || arrives_is_crossed_syn_ack(tcb, seg)) {
         take_timestamp(tcb, seg);
         tcb->rcv_tos = seg->tos; /* MAY-9 */
+        answer_if_closed(tcb, seg);
         return DROP_NOT;
     }
     if (seg->flags & TCP_RST)
