@@ -278,9 +278,9 @@ static bool plan_probe(struct tcb *tcb, struct plan *plan)
 
 /* ---- 5. an urgent indication alone, and 6. an acknowledgment alone */
 
-/* SND.NXT, unless a probe that the peer has not taken, or a shrunk window, has left that outside
- * what the peer accepts: it would drop the acknowledgment, and answer it, and we would answer that.
- */
+/* SND.NXT. Departure from <SEQ=SND.NXT> of 3.10.7.4: where a probe that the peer has not taken, or
+ * a shrunk window, has left that outside what the peer accepts, the edge of its window. It would
+ * drop the acknowledgment otherwise, and answer it, and we would answer that. */
 static uint32_t acceptable_seq(const struct tcb *tcb)
 {
     return seq_min(tcb->snd_nxt, tcb_snd_edge(tcb));
