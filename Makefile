@@ -2,6 +2,7 @@
 #
 #   make check      unit, talk and sim tests: no root, no network, no clock; under sanitizers
 #   make e2e        real peers (kernel TCP, nginx, dnsmasq, tshark) in network namespaces; needs root
+#   make walk       WALK_SEEDS (20000) random walks, judged by a model of RFC 9293; under sanitizers
 #   make fuzz       each fuzzer for FUZZ_SECONDS (60); clang with libFuzzer
 #   make matrix     what each kind of segment does in each state, as a table that the tests walk;
 #                   ROWS="TIME-WAIT SYN" prints the rows with both words
@@ -22,6 +23,7 @@ MODE ?= fast
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 SIM_SEEDS ?= 10000
+WALK_SEEDS ?= 20000
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wswitch-enum -Wno-missing-field-initializers
@@ -40,7 +42,7 @@ shared_app_sources := $(wildcard apps/common/*.c apps/view/*.c)
 app_names := $(patsubst apps/%.c,%,$(wildcard apps/*.c))
 apps := $(addprefix $(out)/,$(app_names))
 
-.PHONY: all help check unit talk matrix sim e2e fuzz bench conformance lint format format-check install uninstall clean
+.PHONY: all help check unit talk matrix sim walk e2e fuzz bench conformance lint format format-check install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -80,7 +82,8 @@ sim_programs := $(patsubst %.c,$(out)/%,$(sim_sources))
 $(unit_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(check_libs)
 
-talk_frame = $(call objects_of,tests/talk/talk.c $(wildcard tests/talk/runner/*.c))
+model_sources := $(wildcard tests/talk/model/*.c)
+talk_frame = $(call objects_of,tests/talk/talk.c $(wildcard tests/talk/runner/*.c) $(model_sources))
 
 $(out)/tests/talk/matrix: $(call objects_of,$(wildcard tests/talk/cells/*.c))
 
@@ -107,6 +110,11 @@ matrix: $(out)/tests/talk/matrix
 
 sim: $(sim_programs)
 	$(call run,$^)
+
+# WALK_SEED=N is the first one; a failure prints which to try again.
+walk:
+	@$(MAKE) --no-print-directory MODE=asan build/asan/tests/talk/walk
+	@WALK_SEEDS=$(WALK_SEEDS) build/asan/tests/talk/walk
 
 clean:
 	rm -rf build
@@ -156,6 +164,8 @@ build/fuzz/obj/%.o: %.c
 $(addprefix build/fuzz/,$(fuzz_names)): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
                                         $(patsubst %.c,build/fuzz/obj/%.o,$(stack_sources))
 	$(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^
+
+build/fuzz/walk: $(patsubst %.c,build/fuzz/obj/%.o,$(model_sources))
 
 fuzz: $(addprefix build/fuzz/,$(fuzz_names))
 	@for name in $(fuzz_names); do \
