@@ -171,8 +171,6 @@ static void start(struct conversation *c)
 
 static void clear(struct conversation *c)
 {
-    for (unsigned s = 0; s < 2; s++) {
-        free(c->direction[s].http.head);
-        free(c->direction[s].dns.piece);
-    }
+    for (unsigned s = 0; s < 2; s++)
+        pdus_free(&c->direction[s].stream);
 }

@@ -7,7 +7,6 @@
  */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dissector.h"
@@ -230,30 +229,29 @@ static void record_data(struct walk *w, uint16_t type)
     }
 }
 
-unsigned dns_bytes(struct conversation *conversation, unsigned side, struct bytes bytes,
-                   struct dissection *row)
+/* RFC 1035 4.2.2: each message stands behind its length. The last one that is whole makes the row.
+ */
+struct outcome dns_bytes(struct bytes bytes, struct dissection *row)
 {
-    struct dns_stream *dns = &conversation->direction[side].dns;
-    unsigned result = 0;
+    struct outcome outcome = {.wants = WANTS_NOTHING};
 
-    if (dns->piece == NULL && (dns->piece = malloc(DNS_PIECE_MAX_BYTES)) == NULL)
-        return 0;
-    while (bytes.len > 0) { /* RFC 1035 4.2.2: each message stands behind its length */
-        struct reader r = reader_of((struct bytes){dns->piece, dns->piece_bytes});
-        size_t wanted = dns->piece_bytes < 2 ? 2 : (size_t)read_u16(&r) + 2;
-        struct bytes part = bytes_first(bytes, wanted - dns->piece_bytes);
+    while (bytes.len > 0) {
+        struct reader r = reader_of(bytes);
+        size_t len = read_u16(&r);
 
-        memcpy(dns->piece + dns->piece_bytes, part.data, part.len);
-        dns->piece_bytes += part.len;
-        bytes = bytes_skip(bytes, part.len);
-        if (dns->piece_bytes < wanted)
-            break;
-        r = reader_of((struct bytes){dns->piece, dns->piece_bytes});
-        if (dns->piece_bytes == 2 && read_u16(&r) > 0)
-            continue;
-        dissect_dns((struct bytes){dns->piece + 2, dns->piece_bytes - 2}, row);
-        dns->piece_bytes = 0;
-        result |= STREAM_MESSAGE;
+        if (r.overrun) {
+            outcome.wants = WANTS_SEGMENT;
+            return outcome;
+        }
+        if (len > r.left) {
+            outcome.wants = WANTS_BYTES;
+            outcome.count = (uint32_t)(len - r.left);
+            return outcome;
+        }
+        dissect_dns(read_bytes(&r, len), row);
+        outcome.has_message = true;
+        outcome.start += 2 + len;
+        bytes = bytes_skip(bytes, 2 + len);
     }
-    return dns->piece_bytes > 0 ? result | STREAM_INCOMPLETE : result;
+    return outcome;
 }

@@ -2,36 +2,38 @@
  * with the media type of its body: "HTTP/1.1 200 OK  (text/html)". Where a message ends is
  * 9112 6.3: no body (HEAD, 1xx, 204, 304), chunked, Content-Length, or the close.
  *
- * The head is kept, HTTP_HEAD_MAX_BYTES of it; the body is only counted. A segment that is looked
- * at and leaves the message incomplete shows the first line already; one that lies within a body
- * whose length is known shows TCP's text. That is what Wireshark does, which dissects a message
- * again from its start each time that it hopes to have enough.
+ * The head is kept, HTTP_HEAD_MAX_BYTES of it; the body is only counted. What is wanted of a
+ * message that goes on: of a head, and of a chunked body, one more segment; of a body with a length
+ * just what is missing; and without one all until the FIN. Whenever bytes are read that leave the
+ * message incomplete its first line is shown already.
  *
  * Not done: Wireshark's dissectors for the bodies; of those only JSON's mark in the columns is
- * made. */
+ * made. A trailer is read to its end where Wireshark takes its first line for the end; and fields
+ * of a chunked message without the first line, which it calls malformed, are a continuation. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "dissector.h"
 
-static uint64_t counted_bytes(const struct http_stream *http);
-static unsigned count_body(struct conversation *c, unsigned side, size_t len,
-                           struct dissection *row);
-static bool take_byte(struct conversation *c, unsigned side, uint8_t byte);
-static unsigned refuse(struct conversation *c, unsigned side, struct dissection *row);
-static void take_head_byte(struct conversation *c, unsigned side, uint8_t byte);
-static void take_line_byte(struct http_stream *http, uint8_t byte);
-static struct bytes first_line(const struct http_stream *http);
+static uint64_t counted_bytes(const struct http_message *http);
+static void count_body(struct http_message *http, size_t len);
+static bool take_byte(struct conversation *c, struct http_message *http, uint8_t byte);
+static bool refuse(const struct conversation *c, struct http_message *http, struct dissection *row);
+static void want_rest(const struct http_message *http, struct outcome *outcome);
+static void take_head_byte(struct conversation *c, struct http_message *http, uint8_t byte);
+static void take_line_byte(struct http_message *http, uint8_t byte);
+static struct bytes first_line(const struct http_message *http);
 static bool is_http_line(struct bytes line);
 static bool starts_with(struct bytes line, const char *word);
-static void read_head(struct conversation *c, unsigned side);
+static void read_head(struct conversation *c, struct http_message *http);
 static bool field_is(struct bytes line, const char *name, struct bytes *value);
-static void note_media_type(struct http_stream *http, struct bytes value);
-static void choose_body(struct conversation *c, unsigned side, uint64_t length, bool has_length);
-static unsigned end_message(struct conversation *c, unsigned side, struct dissection *row);
-static void add_first_line(const struct http_stream *http, struct dissection *row);
-static void add_media_type(const struct http_stream *http, struct dissection *row);
+static void note_media_type(struct http_message *http, struct bytes value);
+static void choose_body(struct conversation *c, struct http_message *http, uint64_t length,
+                        bool has_length);
+static void end_message(struct http_message *http, struct dissection *row);
+static void add_first_line(const struct http_message *http, struct dissection *row);
+static void add_media_type(const struct http_message *http, struct dissection *row);
 static struct bytes next_line(struct bytes *text);
 static uint64_t number_of(struct bytes text, unsigned base);
 
@@ -45,97 +47,73 @@ bool http_is_port(uint16_t port)
     return false;
 }
 
-uint64_t http_expects(const struct http_stream *http)
+void http_forget(struct http_message *http)
 {
-    if (http->stage == HTTP_UNTIL_CLOSE)
-        return UINT64_MAX;
-    return http->stage == HTTP_BODY_BYTES && !http->is_chunked ? http->missing : 0;
+    free(http->head);
+    *http = (struct http_message){0};
 }
 
-void http_restart(struct http_stream *http)
+struct outcome http_bytes(struct conversation *conversation, struct http_message *http,
+                          struct bytes bytes, bool is_end, struct dissection *row)
 {
-    http->stage = HTTP_IDLE;
-    http->head_bytes = 0;
-}
-
-unsigned http_bytes(struct conversation *conversation, unsigned side, struct bytes bytes,
-                    struct dissection *row)
-{
-    struct http_stream *http = &conversation->direction[side].http;
-    unsigned result = 0;
-    bool is_looked_at = false;
+    struct outcome outcome = {.wants = WANTS_NOTHING};
+    size_t given = bytes.len;
 
     while (bytes.len > 0) {
-        uint64_t counted = counted_bytes(http);
-
-        if (counted > 0) {
-            size_t len = counted < bytes.len ? (size_t)counted : bytes.len;
-            unsigned ended = count_body(conversation, side, len, row);
-
-            bytes = bytes_skip(bytes, len);
-            result |= ended;
-            is_looked_at = ended == 0 && (is_looked_at || http->is_chunked);
-            continue;
-        }
-        if (bytes.data == NULL) /* bytes that are only counted, where each must be seen */
-            return result;
         struct reader r = reader_of(bytes);
-        is_looked_at = true;
-        if (!take_byte(conversation, side, read_u8(&r)))
-            return result | refuse(conversation, side, row);
-        bytes = bytes_skip(bytes, 1);
+        uint64_t counted = counted_bytes(http);
+        size_t len = counted == 0 ? 1 : counted < bytes.len ? (size_t)counted : bytes.len;
+
+        if (http->stage == HTTP_IDLE)
+            outcome.start = given - bytes.len;
+        if (counted > 0) {
+            count_body(http, len);
+        } else if (bytes.data == NULL) { /* only counted, where each must be seen */
+            break;
+        } else if (!take_byte(conversation, http, read_u8(&r))) {
+            outcome.has_message |= refuse(conversation, http, row);
+            return outcome;
+        }
+        bytes = bytes_skip(bytes, len);
         if (http->stage == HTTP_BODY_BYTES && http->missing == 0) {
-            result |= end_message(conversation, side, row);
-            is_looked_at = false;
+            end_message(http, row);
+            outcome.has_message = true;
         }
     }
-    if (http->stage == HTTP_IDLE)
-        return result;
-    if (is_looked_at)
+    if (is_end && http->stage != HTTP_IDLE && http->stage != HTTP_HEAD) {
+        end_message(http, row);
+        outcome.has_message = true;
+    } else if (http->stage != HTTP_IDLE) {
         add_first_line(http, row);
-    return result | STREAM_INCOMPLETE;
-}
-
-unsigned http_end(struct conversation *conversation, unsigned side, struct dissection *row)
-{
-    if (conversation->direction[side].http.stage != HTTP_UNTIL_CLOSE)
-        return 0;
-    info_clear(row);
-    return end_message(conversation, side, row);
+        want_rest(http, &outcome);
+    }
+    return outcome;
 }
 
 /* Bytes of a body or of a chunk, which are not read. */
-static uint64_t counted_bytes(const struct http_stream *http)
+static uint64_t counted_bytes(const struct http_message *http)
 {
     if (http->stage == HTTP_UNTIL_CLOSE)
         return UINT64_MAX;
     return http->stage == HTTP_BODY_BYTES ? http->missing : 0;
 }
 
-static unsigned count_body(struct conversation *c, unsigned side, size_t len,
-                           struct dissection *row)
+static void count_body(struct http_message *http, size_t len)
 {
-    struct http_stream *http = &c->direction[side].http;
-
     http->has_body = true;
     if (http->stage == HTTP_UNTIL_CLOSE)
-        return 0;
+        return;
     http->missing -= len;
-    if (http->missing > 0)
-        return 0;
-    if (!http->is_chunked)
-        return end_message(c, side, row);
+    if (http->missing > 0 || !http->is_chunked)
+        return;
     http->stage = HTTP_CHUNK_LINE;
     http->line_bytes = 0;
-    return 0;
 }
 
 /* One byte of a head, a chunk's size or a trailer. A message that has ended is left in the stage
  * HTTP_BODY_BYTES with nothing missing. False: this is not HTTP. */
-static bool take_byte(struct conversation *c, unsigned side, uint8_t byte)
+static bool take_byte(struct conversation *c, struct http_message *http, uint8_t byte)
 {
-    struct http_stream *http = &c->direction[side].http;
-
     if (http->stage == HTTP_IDLE) {
         if (byte < 0x20 || byte > 0x7e)
             return false;
@@ -150,24 +128,34 @@ static bool take_byte(struct conversation *c, unsigned side, uint8_t byte)
     }
     if (http->head_bytes == HTTP_HEAD_MAX_BYTES)
         return false;
-    take_head_byte(c, side, byte);
+    take_head_byte(c, http, byte);
     return byte != '\n' || is_http_line(first_line(http));
 }
 
 /* Bytes that are no message: the rest of one, if this conversation has spoken HTTP before. */
-static unsigned refuse(struct conversation *c, unsigned side, struct dissection *row)
+static bool refuse(const struct conversation *c, struct http_message *http, struct dissection *row)
 {
-    http_restart(&c->direction[side].http);
+    http->stage = HTTP_IDLE;
     if (!c->is_http)
-        return 0;
+        return false;
     info_add(row, "Continuation");
     row->protocol = "HTTP";
-    return STREAM_MESSAGE;
+    return true;
 }
 
-static void take_head_byte(struct conversation *c, unsigned side, uint8_t byte)
+static void want_rest(const struct http_message *http, struct outcome *outcome)
 {
-    struct http_stream *http = &c->direction[side].http;
+    outcome->wants = WANTS_SEGMENT;
+    if (http->stage == HTTP_UNTIL_CLOSE)
+        outcome->wants = WANTS_FIN;
+    if (http->stage != HTTP_BODY_BYTES || http->is_chunked)
+        return;
+    outcome->wants = WANTS_BYTES;
+    outcome->count = http->missing < UINT32_MAX ? (uint32_t)http->missing : UINT32_MAX;
+}
+
+static void take_head_byte(struct conversation *c, struct http_message *http, uint8_t byte)
+{
     size_t len = http->head_bytes;
 
     http->head[len] = (char)byte;
@@ -176,11 +164,11 @@ static void take_head_byte(struct conversation *c, unsigned side, uint8_t byte)
         return;
     if (http->head[len - 1] == '\n' ||
         (len >= 2 && http->head[len - 1] == '\r' && http->head[len - 2] == '\n'))
-        read_head(c, side);
+        read_head(c, http);
 }
 
 /* A chunk's size, or one line of the trailer that an empty line ends: 9112 7.1. */
-static void take_line_byte(struct http_stream *http, uint8_t byte)
+static void take_line_byte(struct http_message *http, uint8_t byte)
 {
     enum { CRLF_BYTES = 2 };
 
@@ -203,7 +191,7 @@ static void take_line_byte(struct http_stream *http, uint8_t byte)
     }
 }
 
-static struct bytes first_line(const struct http_stream *http)
+static struct bytes first_line(const struct http_message *http)
 {
     struct bytes text = {(const uint8_t *)http->head, http->head_bytes};
 
@@ -235,9 +223,8 @@ static bool starts_with(struct bytes line, const char *word)
 }
 
 /* The head is whole: how long is the body? */
-static void read_head(struct conversation *c, unsigned side)
+static void read_head(struct conversation *c, struct http_message *http)
 {
-    struct http_stream *http = &c->direction[side].http;
     struct bytes text = {(const uint8_t *)http->head, http->head_bytes};
     struct bytes line = next_line(&text);
     struct bytes value;
@@ -262,7 +249,7 @@ static void read_head(struct conversation *c, unsigned side)
             note_media_type(http, value);
         }
     }
-    choose_body(c, side, length, has_length);
+    choose_body(c, http, length, has_length);
 }
 
 static bool field_is(struct bytes line, const char *name, struct bytes *value)
@@ -279,7 +266,7 @@ static bool field_is(struct bytes line, const char *name, struct bytes *value)
 }
 
 /* Without its parameters, in lower case; characters that no media type has end it. */
-static void note_media_type(struct http_stream *http, struct bytes value)
+static void note_media_type(struct http_message *http, struct bytes value)
 {
     size_t len = 0;
 
@@ -293,9 +280,9 @@ static void note_media_type(struct http_stream *http, struct bytes value)
 }
 
 /* 9112 6.3, in its order. */
-static void choose_body(struct conversation *c, unsigned side, uint64_t length, bool has_length)
+static void choose_body(struct conversation *c, struct http_message *http, uint64_t length,
+                        bool has_length)
 {
-    struct http_stream *http = &c->direction[side].http;
     struct bytes line = first_line(http);
     unsigned status = http->is_response ? (unsigned)number_of(bytes_skip(line, 9), 10) : 0;
     bool has_none = http->is_response &&
@@ -315,20 +302,17 @@ static void choose_body(struct conversation *c, unsigned side, uint64_t length, 
         http->stage = HTTP_UNTIL_CLOSE;
 }
 
-static unsigned end_message(struct conversation *c, unsigned side, struct dissection *row)
+static void end_message(struct http_message *http, struct dissection *row)
 {
-    struct http_stream *http = &c->direction[side].http;
-
     row->protocol = "HTTP";
     add_first_line(http, row);
     if (http->has_body && http->media_type[0] != '\0')
         add_media_type(http, row);
-    http_restart(http);
-    return STREAM_MESSAGE;
+    http->stage = HTTP_IDLE;
 }
 
 /* Nothing while the line is not whole. */
-static void add_first_line(const struct http_stream *http, struct dissection *row)
+static void add_first_line(const struct http_message *http, struct dissection *row)
 {
     if (http->head == NULL || memchr(http->head, '\n', http->head_bytes) == NULL)
         return;
@@ -336,7 +320,7 @@ static void add_first_line(const struct http_stream *http, struct dissection *ro
     info_add(row, " ");
 }
 
-static void add_media_type(const struct http_stream *http, struct dissection *row)
+static void add_media_type(const struct http_message *http, struct dissection *row)
 {
     if (strcmp(http->media_type, "application/octet-stream") == 0)
         return;

@@ -24,7 +24,6 @@ void dissect_tcp(struct dissector *d, const struct ipv4_packet *ip, uint64_t tim
 {
     struct tcp_view seg;
     struct findings findings = {0};
-    struct dissection application = {.number = row->number};
     unsigned side;
 
     row->protocol = "TCP";
@@ -41,19 +40,9 @@ void dissect_tcp(struct dissector *d, const struct ipv4_packet *ip, uint64_t tim
     analyse_segment(c, side, &seg, time_us, row->number, &findings);
     learn_window_scale(c, side, &seg);
 
-    unsigned result = dissect_stream(c, side, &seg, &findings, &application);
-    if (application.info[0] != '\0')
-        info_add(row, "%s", application.info);
-    else
-        add_segment(c, side, &seg, row);
-    if ((result & STREAM_INCOMPLETE) != 0)
-        info_add(row, " [TCP segment of a reassembled PDU]");
-    if ((result & STREAM_OVERLAP) != 0)
-        info_add(row, "[Reassembly error, protocol TCP: New fragment overlaps old data "
-                      "(retransmission?)]");
+    add_segment(c, side, &seg, row);
+    dissect_stream(c, side, &seg, &findings, row);
     analysis_prefix(&findings, row);
-    if ((result & STREAM_MESSAGE) != 0)
-        row->protocol = application.protocol;
     row->style = style_of(&seg, &findings, strncmp(row->protocol, "HTTP", 4) == 0);
 }
 

@@ -22,8 +22,8 @@ void info_add_bytes(struct dissection *row, struct bytes text);
 /* ---- conversations */
 
 enum { WINDOW_SCALE_UNKNOWN = -1, WINDOW_SCALE_NONE = -2 };
-enum { HTTP_HEAD_MAX_BYTES = 16384, HTTP_MEDIA_TYPE_BYTES = 96, DNS_PIECE_MAX_BYTES = 65535 + 2 };
-enum { STREAM_RANGES_MAX = 32, STREAM_ENDED_MAX = 8 };
+enum { HTTP_HEAD_MAX_BYTES = 16384, HTTP_MEDIA_TYPE_BYTES = 96 };
+enum { PDUS_MAX = 32, PDUS_OPEN_MAX = 8, PDU_RANGES_MAX = 512, PDU_KEPT_MAX_BYTES = 65535 + 2 };
 
 /* What has been seen of one direction's sequence numbers: the memory of analysis.c. */
 struct sequence_view {
@@ -33,7 +33,7 @@ struct sequence_view {
     uint32_t next;         /* highest sequence number seen, plus one */
     uint64_t next_us;      /* when it was seen */
     uint32_t continuous;   /* the same, up to the first hole */
-    bool was_acked_beyond; /* the other end acknowledged more than `next` */
+    bool was_acked_beyond; /* more than `next` was acknowledged, and a row has said so */
     uint32_t last_ack;
     uint64_t last_ack_us;
     uint32_t wnd; /* as last seen, not scaled */
@@ -52,8 +52,8 @@ enum http_stage {
     HTTP_UNTIL_CLOSE,
 };
 
-/* One direction of an HTTP connection. Only a message's head is kept; its body is counted. */
-struct http_stream {
+/* An HTTP message as far as it has been read. Only its head is kept; its body is counted. */
+struct http_message {
     enum http_stage stage;
     bool is_chunked;
     bool is_response;
@@ -66,32 +66,41 @@ struct http_stream {
     char media_type[HTTP_MEDIA_TYPE_BYTES];
 };
 
-struct dns_stream {
-    uint8_t *piece; /* DNS_PIECE_MAX_BYTES, taken when first needed */
-    size_t piece_bytes;
-};
-
-/* One direction's bytes on their way to an application dissector: where the next message, or the
- * next part of it, begins, and what has come behind a hole. */
-struct stream_range {
+/* Bytes of a PDU, as offsets from its start. */
+struct pdu_range {
     uint32_t start, end;
 };
 
+/* A message that takes several segments: pdu.c. Sequence numbers are relative to the initial one.
+ */
+struct pdu {
+    struct pdu *older;
+    uint32_t seq;        /* of its first byte */
+    uint32_t next;       /* where it is expected to end */
+    bool takes_segments; /* it takes all of the next segment: how long it is is not known yet */
+    bool has_end;
+    uint32_t end; /* offset behind its last byte, if it has an end */
+    bool is_whole;
+    bool goes_on;   /* it was whole once, and its dissector wants more */
+    bool is_closed; /* nothing more is expected of it */
+    struct pdu_range *range;
+    unsigned range_count;
+    uint32_t read_bytes;      /* so many of it are in `http` */
+    struct http_message http; /* of an HTTP conversation */
+    uint8_t *kept;            /* of a DNS conversation: what has come of it */
+    size_t kept_bytes;
+};
+
+/* One direction's bytes on their way to an application dissector. */
 struct stream_view {
-    bool is_known; /* something was dissected: `next` holds */
-    uint32_t next;
-    uint32_t message_start; /* of the message that goes on */
-    struct stream_range beyond[STREAM_RANGES_MAX];
-    unsigned beyond_count;
-    struct stream_range ended[STREAM_ENDED_MAX]; /* the last messages of several segments; a ring */
-    unsigned ended_count;
+    struct pdu *newest;
+    bool runs_until_fin; /* some message of this direction ends where the stream ends */
+    bool has_ended;
 };
 
 struct direction {
     struct sequence_view seen;
     struct stream_view stream;
-    struct http_stream http;
-    struct dns_stream dns;
 };
 
 struct conversation {
@@ -187,30 +196,56 @@ void dissect_tcp(struct dissector *d, const struct ipv4_packet *ip, uint64_t tim
 /* One DNS message. */
 void dissect_dns(struct bytes message, struct dissection *row);
 
-/* What the bytes of a stream meant for the row; 0: they are not of this protocol. */
-enum stream_result {
-    STREAM_MESSAGE = 1,    /* a message ended here: the row is the protocol's */
-    STREAM_OVERLAP = 4,    /* bytes of a message that has ended, again */
-    STREAM_INCOMPLETE = 2, /* one goes on: the row says [TCP segment of a reassembled PDU] */
+/* What an application dissector makes of bytes of a stream. It writes into the row what is to stand
+ * in the place of TCP's text; nothing if that is to stay. */
+enum wants {
+    WANTS_NOTHING,
+    WANTS_BYTES,   /* outcome.count more */
+    WANTS_SEGMENT, /* another one, of any length */
+    WANTS_FIN,     /* everything until the stream ends */
 };
 
-/* In-order bytes of one direction. Returns bits of enum stream_result, and writes into `row` what
- * stands in the place of TCP's text; nothing if that is to stay. */
-unsigned http_bytes(struct conversation *conversation, unsigned side, struct bytes bytes,
-                    struct dissection *row);
-unsigned dns_bytes(struct conversation *conversation, unsigned side, struct bytes bytes,
-                   struct dissection *row);
-/* The direction has ended (FIN): does this complete a message that runs until the close? */
-unsigned http_end(struct conversation *conversation, unsigned side, struct dissection *row);
-/* How many bytes more belong to the message whatever they are; 0: each must be looked at. */
-uint64_t http_expects(const struct http_stream *http);
-/* Bytes are missing for good: start afresh with the next message. */
-void http_restart(struct http_stream *http);
-bool http_is_port(uint16_t port);
+struct outcome {
+    enum wants wants;
+    uint32_t count;
+    bool has_message; /* one ended, or the bytes are of its protocol in another way */
+    size_t start;     /* of the message that wants more, within the bytes given */
+};
 
-/* stream.c: give a segment's payload to the application dissector of its port. */
-unsigned dissect_stream(struct conversation *conversation, unsigned side,
-                        const struct tcp_view *seg, const struct findings *findings,
-                        struct dissection *row);
+/* Read on in `http`, which is blank at the start of a message. Bytes whose data is NULL are only
+ * counted: they lie within a body. `is_end`: the stream ends behind them, and with it a message of
+ * which the head is there. */
+struct outcome http_bytes(struct conversation *conversation, struct http_message *http,
+                          struct bytes bytes, bool is_end, struct dissection *row);
+/* Give its memory back; it is blank then. */
+void http_forget(struct http_message *http);
+bool http_is_port(uint16_t port);
+/* Messages from the start of one on. */
+struct outcome dns_bytes(struct bytes bytes, struct dissection *row);
+
+/* ---- pdu.c */
+
+enum pdu_state {
+    PDU_OPEN,
+    PDU_WHOLE,
+    PDU_OVERLAP, /* it is whole and done: these bytes are an error */
+    PDU_PAST,    /* the same, and they lie behind its end */
+};
+
+/* Make a PDU that starts at `seq`, in the place of one that does. NULL when memory is short. */
+struct pdu *pdu_new(struct stream_view *stream, uint32_t seq);
+/* The last one that starts at `seq` or before; NULL if there is none. */
+struct pdu *pdu_at_or_before(const struct stream_view *stream, uint32_t seq);
+/* Bytes of it have come; `is_tail`: up to where it was expected to end. */
+enum pdu_state pdu_add(struct pdu *pdu, uint32_t offset, uint32_t len, bool is_tail);
+void pdu_keep_bytes(struct pdu *pdu, uint32_t offset, struct bytes bytes);
+/* Nothing more is expected of it: free all but what tells a repetition. */
+void pdu_close(struct pdu *pdu);
+void pdus_free(struct stream_view *stream);
+
+/* ---- stream.c: give a segment's payload to the application dissector of its port. TCP's text
+ * stands in the row already; the application's takes its place. */
+void dissect_stream(struct conversation *conversation, unsigned side, const struct tcp_view *seg,
+                    const struct findings *findings, struct dissection *row);
 
 #endif
