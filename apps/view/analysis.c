@@ -57,6 +57,7 @@ void analyse_segment(struct conversation *conversation, unsigned side, const str
         seg->wnd != 0) {
         findings->flags |= FOUND_DUPLICATE_ACK;
         findings->duplicate_ack_count = ++j.fwd->duplicate_ack_count;
+        j.fwd->was_acked_beyond = false;
         findings->duplicate_of = j.fwd->last_new_ack_number;
     }
     if (seg->ack != j.fwd->last_ack) {
@@ -122,10 +123,11 @@ static void set_bases(const struct judgement *j)
     }
 }
 
-/* The round trip of the handshake: from the last SYN to the ACK that ends it. */
+/* The round trip of the handshake: from the last SYN to the first segment that acknowledges without
+ * being a SYN, whoever sends it. */
 static void note_handshake(struct conversation *c, const struct judgement *j)
 {
-    unsigned kind = j->seg->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+    unsigned kind = j->seg->flags & (TCP_SYN | TCP_ACK);
 
     if (kind == TCP_SYN) {
         c->syn_us = j->time_us;
@@ -133,10 +135,8 @@ static void note_handshake(struct conversation *c, const struct judgement *j)
     }
     if (kind != TCP_ACK || c->has_first_rtt || !c->has_syn)
         return;
-    if (j->seg->seq == j->fwd->base + 1 && j->seg->ack == j->rev->base + 1) {
-        c->first_rtt_us = j->time_us - c->syn_us;
-        c->has_first_rtt = c->first_rtt_us > 0;
-    }
+    c->first_rtt_us = j->time_us - c->syn_us;
+    c->has_first_rtt = c->first_rtt_us > 0;
 }
 
 /* Returns false for a zero window probe, about which nothing else is asked. */
@@ -203,18 +203,24 @@ static bool judge_probe_answers(const struct judgement *j)
     return true;
 }
 
+/* About what lies behind a hole it is said once. About what was never seen, too, until the other
+ * end changes its own acknowledgment, and not at all after that end's duplicate acknowledgments,
+ * which are counted anew then. */
 static void judge_ack_of_unseen(const struct judgement *j)
 {
     struct sequence_view *rev = j->rev;
+    bool is_said = false;
 
     if (!rev->has_continuous || (j->seg->flags & TCP_ACK) == 0 ||
         !is_before(rev->continuous, j->seg->ack))
         return;
-    if (rev->was_acked_beyond && rev->continuous == rev->next)
-        return; /* said before, and nothing came since */
-    j->findings->flags |= FOUND_ACK_OF_UNSEEN;
-    rev->was_acked_beyond =
-        is_before(rev->next, j->seg->ack) && (j->findings->flags & FOUND_KEEP_ALIVE) == 0;
+    if (rev->continuous == rev->next) {
+        is_said = rev->was_acked_beyond || rev->duplicate_ack_count > 0;
+        rev->was_acked_beyond = true;
+        rev->duplicate_ack_count = 0;
+    }
+    if (!is_said)
+        j->findings->flags |= FOUND_ACK_OF_UNSEEN;
     rev->continuous = rev->next;
 }
 
@@ -239,9 +245,12 @@ static void judge_resent(const struct judgement *j)
         j->findings->flags |= FOUND_RETRANSMISSION;
 }
 
+/* Soon after duplicate acknowledgments that asked for it. Acknowledging what the other end was
+ * never seen to send counts as if they had been among that, until it acknowledges again. */
 static bool is_fast_retransmission(const struct judgement *j)
 {
-    return j->rev->duplicate_ack_count >= 2 && j->rev->last_ack == j->seg->seq &&
+    return (j->rev->duplicate_ack_count >= 2 || j->rev->was_acked_beyond) &&
+           j->rev->last_ack == j->seg->seq &&
            j->time_us - j->rev->last_ack_us < FAST_RETRANSMISSION_US;
 }
 
@@ -265,6 +274,8 @@ static void remember(const struct judgement *j)
         fwd->next = end;
         fwd->next_us = j->time_us;
     }
+    if (j->seg->ack != fwd->last_ack)
+        fwd->was_acked_beyond = false;
     if ((!fwd->has_continuous || j->seg->seq == fwd->continuous) && !is_probe) {
         fwd->has_continuous = true;
         fwd->continuous = fwd->next;

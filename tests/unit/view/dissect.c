@@ -1,58 +1,7 @@
 /* The dissector: expected texts are what tshark 4.0.17 prints for the same packets. */
 #include "../unit.h"
 
-#include "../../../apps/view/rows.h"
-#include "packets.h"
-
-enum { WEB = 80, PLAIN = 9999 };
-
-static struct dissector *d;
-static struct dissection row;
-static uint64_t now_us;
-
-static void setup(void)
-{
-    d = dissector_new();
-    ck_assert_ptr_nonnull(d);
-    now_us = 1000000;
-}
-
-static void teardown(void)
-{
-    dissector_free(d);
-}
-
-static void see(const struct packet *p)
-{
-    dissect(d, packet_bytes(p), now_us, &row);
-    now_us += 1000;
-}
-
-/* A segment without options, and what its Info is. */
-static const char *client(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
-                          const char *text)
-{
-    struct packet p = segment(true, port, flags, seq, ack, wnd, text, NULL);
-
-    see(&p);
-    return row.info;
-}
-
-static const char *server(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
-                          const char *text)
-{
-    struct packet p = segment(false, port, flags, seq, ack, wnd, text, NULL);
-
-    see(&p);
-    return row.info;
-}
-
-static void handshake(uint16_t port)
-{
-    client(port, TCP_SYN, 0, 0, 65535, "");
-    server(port, TCP_SYN | TCP_ACK, 0, 1, 65535, "");
-    client(port, TCP_ACK, 1, 1, 65535, "");
-}
+#include "see.h"
 
 START_TEST(options_stand_in_the_order_of_the_wire)
 {
@@ -236,6 +185,54 @@ START_TEST(ack_beyond_what_was_seen_says_so)
 }
 END_TEST
 
+START_TEST(ack_of_what_was_never_seen_is_told_once)
+{
+    handshake(PLAIN);
+    client(PLAIN, TCP_ACK, 1, 100, 65535, "");
+    ck_assert_str_eq(client(PLAIN, TCP_ACK, 1, 101, 65535, ""),
+                     "53747 → 9999 [ACK] Seq=1 Ack=101 Win=65535 Len=0");
+}
+END_TEST
+
+START_TEST(ack_of_what_was_never_seen_is_told_again_when_the_other_end_has_acknowledged)
+{
+    handshake(PLAIN);
+    client(PLAIN, TCP_ACK, 1, 100, 65535, "data!");
+    server(PLAIN, TCP_ACK, 1, 6, 65535, "");
+    ck_assert_ptr_nonnull(
+        strstr(client(PLAIN, TCP_ACK, 6, 101, 65535, ""), "[TCP ACKed unseen segment] 53747"));
+}
+END_TEST
+
+START_TEST(ack_of_a_byte_behind_a_hole_is_told_once)
+{
+    handshake(PLAIN);
+    server(PLAIN, TCP_ACK, 6, 1, 65535, "data!");
+    ck_assert_ptr_nonnull(
+        strstr(client(PLAIN, TCP_ACK, 1, 6, 65535, ""), "[TCP ACKed unseen segment] 53747"));
+    ck_assert_str_eq(client(PLAIN, TCP_ACK, 1, 11, 65535, ""),
+                     "53747 → 9999 [ACK] Seq=1 Ack=11 Win=65535 Len=0");
+}
+END_TEST
+
+START_TEST(ack_of_what_was_never_seen_is_not_told_after_duplicate_acks)
+{
+    handshake(PLAIN);
+    server(PLAIN, TCP_ACK, 1, 1, 65535, "");
+    ck_assert_str_eq(client(PLAIN, TCP_ACK, 1, 100, 65535, ""),
+                     "53747 → 9999 [ACK] Seq=1 Ack=100 Win=65535 Len=0");
+}
+END_TEST
+
+START_TEST(data_again_after_an_ack_of_unseen_data_is_a_fast_retransmission)
+{
+    handshake(PLAIN);
+    server(PLAIN, TCP_ACK, 3, 28, 65535, "d");
+    ck_assert_ptr_nonnull(
+        strstr(server(PLAIN, TCP_ACK, 1, 28, 65535, "at"), "[TCP Fast Retransmission] 9999"));
+}
+END_TEST
+
 START_TEST(request_row_is_the_request_line_and_a_blank)
 {
     handshake(WEB);
@@ -414,6 +411,12 @@ static void tests(TCase *tc)
     tcase_add_test(tc, keep_alive_and_its_answer_are_named);
     tcase_add_test(tc, syn_with_another_number_reuses_the_ports);
     tcase_add_test(tc, ack_beyond_what_was_seen_says_so);
+    tcase_add_test(tc, ack_of_what_was_never_seen_is_told_once);
+    tcase_add_test(tc,
+                   ack_of_what_was_never_seen_is_told_again_when_the_other_end_has_acknowledged);
+    tcase_add_test(tc, ack_of_a_byte_behind_a_hole_is_told_once);
+    tcase_add_test(tc, ack_of_what_was_never_seen_is_not_told_after_duplicate_acks);
+    tcase_add_test(tc, data_again_after_an_ack_of_unseen_data_is_a_fast_retransmission);
     tcase_add_test(tc, request_row_is_the_request_line_and_a_blank);
     tcase_add_test(tc, response_row_is_that_of_the_segment_which_completes_it);
     tcase_add_test(tc, response_without_length_ends_with_the_fin);
