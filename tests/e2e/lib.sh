@@ -317,27 +317,41 @@ assert_empty() { # FILE
 
 # The ports of our own peers carry no protocol: random bytes there may look like one by chance.
 run_tshark() {
-    HOME=$scratch tshark -n -d tcp.port==8000-9999,data -d udp.port==8000-9999,data \
-        -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE "$@" 2>tshark.err ||
+    HOME=$scratch tshark -n -d tcp.port==8000-9999,data -d udp.port==8000-9999,data "$@" 2>tshark.err ||
         { cat tshark.err >&9 && return 1; }
     if grep -v 'Running as user' tshark.err >&9; then return 1; fi
 }
 
-# tshark reads the whole file and finds no malformed packet, no wrong checksum and no expert error.
-# With "complete" every connection in it is whole, from the SYN to both FINs: completeness 31.
+# Twice through the file, and with what tshark does not look at by default.
+check_with_tshark() {
+    run_tshark -2 -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE "$@"
+}
+
+# tshark reads the whole file, makes the same row of each packet as our dissector does, and finds no
+# malformed packet, no wrong checksum and no expert error. With "complete" every connection in it is whole,
+# from the SYN to both FINs: completeness 31.
 assert_capture_good() { # FILE [complete]
     local bad
     [ -s "$1" ] || { echo "$1 is empty" && return 1; }
-    [ "$(run_tshark -r "$1" | wc -l)" -gt 0 ]
+    assert_dissected_as_by_tshark "$1"
     # Status 0 is "bad"; 8388608 is the severity "error". A checksum of 0xffff from the far side is as good
     # as 0 in one's complement: the kernel's NAT makes it now and then, and tshark alone minds.
-    bad=$(run_tshark -2 -r "$1" -Y "(_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 ||
+    bad=$(check_with_tshark -r "$1" -Y "(_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 ||
         udp.checksum.status == 0 || icmp.checksum.status == 0 || _ws.expert.severity >= 8388608) &&
         !(tcp.checksum == 0xffff && ip.src != $us)")
     [ -z "$bad" ] || { printf 'bad packets in %s:\n%s\n' "$1" "$bad" && return 1; }
     [ "${2:-}" = complete ] || return 0
-    bad=$(run_tshark -2 -r "$1" -Y tcp -T fields -e tcp.stream -e tcp.completeness | sort -u | awk '$2 != 31')
+    bad=$(check_with_tshark -r "$1" -Y tcp -T fields -e tcp.stream -e tcp.completeness | sort -u | awk '$2 != 31')
     [ -z "$bad" ] || { printf 'connections that are not complete (stream, completeness): %s\n' "$bad" && return 1; }
+}
+
+# The rows that -v would have printed of these packets, but for the time.
+assert_dissected_as_by_tshark() { # CAPTURE
+    "$peers/rows_of_capture" "$1" >"$1.rows"
+    [ -s "$1.rows" ] || { echo "no packets in $1" && return 1; }
+    run_tshark -r "$1" -T fields -E separator='|' -e _ws.col.No. -e _ws.col.Source -e _ws.col.Destination \
+        -e _ws.col.Protocol -e _ws.col.Length -e _ws.col.Info >"$1.rows.tshark"
+    assert_same "$1.rows" "$1.rows.tshark"
 }
 
 # The rows on stderr of `tnc -v`, without what stands between them, with one tab between the columns.
