@@ -20,6 +20,7 @@ void stack_config_init(struct stack_config *config)
         .reassembly_max_bytes = 256 * 1024,
         .reassembly_timeout_us = 30 * 1000000ull, /* RFC 1122 3.3.2 wants 60..120 s for slow links;
                                                      Linux and BSD take 30 */
+        .path_mtu_age_us = 600 * 1000000ull,
         .icmp_errors_per_s = 100,
         .challenge_acks_per_s = 100,
         .ttl = 64,

@@ -60,7 +60,8 @@ struct stack_config {
     unsigned out_queue_max;      /* packets other than TCP segments waiting to go out */
     size_t reassembly_max_bytes; /* fragments held */
     uint64_t reassembly_timeout_us;
-    unsigned icmp_errors_per_s;    /* ICMP errors we send */
+    uint64_t path_mtu_age_us;   /* RFC 1191 6.3: what was learned of a path holds so long; 10 min */
+    unsigned icmp_errors_per_s; /* ICMP errors we send */
     unsigned challenge_acks_per_s; /* RFC 5961 (7) */
     uint8_t ttl;
     bool ip_id_random; /* RFC 6864: atomic datagrams may carry any ID; false: 0 */

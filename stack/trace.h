@@ -26,6 +26,7 @@ enum trace_kind {
     TRACE_WINDOW,      /* `window`: the peer's window closed or opened, or our own */
     TRACE_ERROR,       /* `error`: a connection failed, or a soft error was noted */
     TRACE_DNS,         /* `dns`: the resolver asks, hears, or gives up */
+    TRACE_PATH_MTU,    /* `path_mtu`: what is thought of the largest packet that a path takes */
 };
 
 /* What the stack was doing when the event came about. Events of ORIGIN_PACKET_IN belong to the
@@ -33,6 +34,18 @@ enum trace_kind {
 enum trace_origin { ORIGIN_PACKET_IN, ORIGIN_USER, ORIGIN_TIMER, ORIGIN_OUTPUT };
 
 enum trace_recovery { RECOVERY_ENTERED, RECOVERY_LEFT, RECOVERY_UNDONE };
+
+/* What happened, and what `mtu_bytes` of the event is. */
+enum trace_path_mtu {
+    PATH_MTU_KNOWN,      /* a connection begins with less than its link takes: this */
+    PATH_MTU_CLAIMED,    /* a router wants this, and is not believed yet */
+    PATH_MTU_LOWERED,    /* to this, because a router has said so */
+    PATH_MTU_SUSPECTED,  /* to this, because larger packets vanish */
+    PATH_MTU_PROBED,     /* a packet of this size is sent to see whether it arrives */
+    PATH_MTU_PROBE_LOST, /* it did not */
+    PATH_MTU_RAISED,     /* to this, because a probe has arrived */
+    PATH_MTU_FORGOTTEN,  /* this is not remembered for new connections any more; 0: it never was */
+};
 
 /* Who a connection or datagram is between; ports are 0 where there are none. */
 struct flow_id {
@@ -99,6 +112,10 @@ struct trace_event {
             struct ip_addr server;
             unsigned try_count;
         } dns;
+        struct {
+            enum trace_path_mtu what;
+            uint16_t mtu_bytes;
+        } path_mtu;
     } u;
 };
 

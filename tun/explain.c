@@ -30,6 +30,7 @@ static void say_recovery(const struct trace_event *event, struct text *text);
 static void say_range(const struct trace_event *event, struct text *text);
 static void say_window(const struct trace_event *event, struct text *text);
 static void say_dns(const struct trace_event *event, struct text *text);
+static void say_path_mtu(const struct trace_event *event, struct text *text);
 static void add_cause(const struct trace_event *event, struct text *text);
 static bool has_status(const struct trace_event *event);
 
@@ -47,6 +48,7 @@ int explain_level(const struct trace_event *event)
     case TRACE_WINDOW:
     case TRACE_ERROR:
     case TRACE_DNS:
+    case TRACE_PATH_MTU:
         return 1;
     case TRACE_TIMER_FIRED:
         return event->u.timer.timer == TIMER_RETRANSMIT ? 1 : 2;
@@ -170,6 +172,9 @@ static void say(const struct trace_event *event, struct text *text)
     case TRACE_DNS:
         say_dns(event, text);
         return;
+    case TRACE_PATH_MTU:
+        say_path_mtu(event, text);
+        return;
     }
 }
 
@@ -274,6 +279,26 @@ static void say_dns(const struct trace_event *event, struct text *text)
         add(text, " at %s", ip_addr_format(&event->u.dns.server, server));
     if (event->u.dns.try_count > 1)
         add(text, ", try %u", event->u.dns.try_count);
+}
+
+static void say_path_mtu(const struct trace_event *event, struct text *text)
+{
+    static const char *const forms[] = {
+        [PATH_MTU_KNOWN] = "path MTU is %u",
+        [PATH_MTU_CLAIMED] = "path MTU of %u claimed by a router",
+        [PATH_MTU_LOWERED] = "path MTU lowered to %u",
+        [PATH_MTU_SUSPECTED] = "black hole suspected, path MTU lowered to %u",
+        [PATH_MTU_PROBED] = "path MTU probe of %u bytes",
+        [PATH_MTU_PROBE_LOST] = "path MTU probe of %u bytes lost",
+        [PATH_MTU_RAISED] = "path MTU raised to %u",
+        [PATH_MTU_FORGOTTEN] = "path MTU of %u forgotten",
+    };
+    unsigned mtu_bytes = event->u.path_mtu.mtu_bytes;
+
+    if (event->u.path_mtu.what == PATH_MTU_FORGOTTEN && mtu_bytes == 0)
+        add(text, "IP asked to doubt the path, of which it knows nothing");
+    else
+        add(text, forms[event->u.path_mtu.what], mtu_bytes);
 }
 
 static void add_cause(const struct trace_event *event, struct text *text)

@@ -9,7 +9,8 @@
 enum { EXPLAIN_BYTES = 512 }; /* room for any sentence; longer causes are cut */
 
 /* How much an event matters: 0 packets (rows of their own), 1 state changes, drops,
- * retransmissions, windows closing, errors; 2 all the rest (timers, RTT samples, cwnd). */
+ * retransmissions, windows closing, path MTU, errors; 2 all the rest (timers, RTT samples, cwnd).
+ */
 int explain_level(const struct trace_event *event);
 /* Writes the sentence into `text`; returns it. Empty for TRACE_PACKET_IN. For TRACE_PACKET_OUT the
  * cause why it is sent, empty if it has none. */

@@ -97,6 +97,7 @@ void rows_event(void *context, const struct trace_event *event)
     case TRACE_WINDOW:
     case TRACE_ERROR:
     case TRACE_DNS:
+    case TRACE_PATH_MTU:
         print_event(rows, event);
         return;
     }

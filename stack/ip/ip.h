@@ -8,6 +8,7 @@
 
 #include "../stack.h"
 #include "../wire/icmp.h"
+#include "path_mtu.h"
 
 struct reassembly;
 struct out_packet; /* one waiting datagram */
@@ -21,6 +22,7 @@ struct ip_layer {
     uint16_t fragment_id;          /* ID of the next datagram that is sent in fragments */
     uint64_t icmp_window_start_us; /* rate limit of our ICMP errors: this second ... */
     unsigned icmp_window_count;    /* ... and how many were sent in it */
+    struct ip_paths paths;         /* narrower than our link, see path_mtu.h */
 };
 
 /* An ICMP error about a packet that we sent, taken apart for the transport it concerns. */
@@ -28,6 +30,7 @@ struct icmp_error {
     uint8_t type, code;
     uint16_t next_hop_mtu;
     struct ipv4_packet quoted; /* as far as it is there: its payload may be only 8 bytes */
+    uint16_t quoted_bytes;     /* how long the quoted packet was, by its header */
     struct flow_id flow;       /* from the quotation: local is who sent it, that is we */
     uint8_t protocol;
     struct bytes quoted_transport; /* first bytes of the quoted TCP or UDP header: at least 8 */

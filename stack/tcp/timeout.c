@@ -65,8 +65,8 @@ static uint64_t r2_of(const struct tcb *tcb)
     return tcb->passive_open ? tcb->config->syn_ack_r2_us : tcb->config->syn_r2_us;
 }
 
-/* R1 and R2, 9293 3.8.3: true when the connection has been given up, at R2 (SHLD-11). Not done:
- * negative advice to IP at R1 (MUST-20), because there is one link and no gateway to doubt. */
+/* R1 and R2, 9293 3.8.3: true when the connection has been given up, at R2 (SHLD-11). At R1 IP is
+ * asked to doubt the path (MUST-20, 3.8.3 (b)). */
 static bool gave_up(struct tcb *tcb, unsigned attempts)
 {
     bool in_handshake = !tcb_is_synchronized(tcb);
@@ -93,6 +93,8 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
                                        .cause = "many retransmissions without an answer (R1)",
                                        .clause = "9293 3.8.3",
                                        .u.error = {.error = (int)TCP_ERR_TIMED_OUT, .soft = true}});
+        ip_negative_advice(tcb->stack, &tcb->flow.id,
+                           "many retransmissions without an answer (R1)");
     }
     return false;
 }

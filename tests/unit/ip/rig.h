@@ -26,6 +26,8 @@ struct rig {
     struct flow_id out_flow;
     unsigned dns_event_count;
     const char *dns_cause;
+    const char *path_cause; /* of the last one about a path MTU */
+    uint16_t path_mtu;
     /* the packet that was pulled last, and what is in it */
     uint8_t packet[RIG_PACKET_BYTES];
     struct ipv4_packet ip;
@@ -52,6 +54,10 @@ static inline void rig_on_event(void *context, const struct trace_event *event)
     if (event->kind == TRACE_PACKET_OUT) {
         rig->out_cause = event->cause;
         rig->out_flow = event->flow == NULL ? (struct flow_id){0} : *event->flow;
+    }
+    if (event->kind == TRACE_PATH_MTU) {
+        rig->path_cause = event->cause;
+        rig->path_mtu = event->u.path_mtu.mtu_bytes;
     }
     if (event->kind == TRACE_DNS) {
         rig->dns_event_count++;

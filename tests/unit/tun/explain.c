@@ -75,6 +75,33 @@ START_TEST(mark_tells_whose_data_was_marked) /* RFC 3168 */
 }
 END_TEST
 
+START_TEST(path_mtu_says_what_happened_and_why)
+{
+    static const struct {
+        enum trace_path_mtu what;
+        uint16_t mtu_bytes;
+        const char *text;
+    } rows[] = {
+        {PATH_MTU_KNOWN, 1006, "path MTU is 1006: why (RFC 4821)"},
+        {PATH_MTU_CLAIMED, 576, "path MTU of 576 claimed by a router: why (RFC 4821)"},
+        {PATH_MTU_LOWERED, 576, "path MTU lowered to 576: why (RFC 4821)"},
+        {PATH_MTU_SUSPECTED, 512, "black hole suspected, path MTU lowered to 512: why (RFC 4821)"},
+        {PATH_MTU_PROBED, 1280, "path MTU probe of 1280 bytes: why (RFC 4821)"},
+        {PATH_MTU_PROBE_LOST, 1280, "path MTU probe of 1280 bytes lost: why (RFC 4821)"},
+        {PATH_MTU_RAISED, 1500, "path MTU raised to 1500: why (RFC 4821)"},
+        {PATH_MTU_FORGOTTEN, 576, "path MTU of 576 forgotten: why (RFC 4821)"},
+        {PATH_MTU_FORGOTTEN, 0,
+         "IP asked to doubt the path, of which it knows nothing: why (RFC 4821)"},
+    };
+    struct trace_event event = {.kind = TRACE_PATH_MTU, .cause = "why", .clause = "RFC 4821"};
+
+    event.u.path_mtu.what = rows[_i].what;
+    event.u.path_mtu.mtu_bytes = rows[_i].mtu_bytes;
+    ck_assert_str_eq(said(event), rows[_i].text);
+    ck_assert_int_eq(explain_level(&event), 1);
+}
+END_TEST
+
 START_TEST(times_have_fitting_units)
 {
     ck_assert_str_eq(
@@ -131,6 +158,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, retransmission_counts_from_the_first_repetition);
     tcase_add_test(tc, window_tells_whose_it_is);
     tcase_add_test(tc, mark_tells_whose_data_was_marked);
+    tcase_add_loop_test(tc, path_mtu_says_what_happened_and_why, 0, 9);
     tcase_add_test(tc, times_have_fitting_units);
     tcase_add_test(tc, timer_says_in_what_time_it_fires);
     tcase_add_test(tc, levels_put_changes_before_details);
