@@ -35,7 +35,7 @@ enum {
 static enum drop answer_echo(struct stack *stack, const struct ipv4_packet *ip,
                              const struct icmp_message *request);
 static enum drop hand_to_transport(struct stack *stack, const struct icmp_message *icmp);
-static enum drop parse_quotation(struct bytes body, struct ipv4_packet *quoted);
+static enum drop parse_quotation(struct bytes body, struct icmp_error *error);
 static bool may_be_told(const struct ipv4_packet *offender);
 static bool is_icmp_query(const struct ipv4_packet *offender);
 static bool is_within_rate(struct stack *stack);
@@ -123,7 +123,7 @@ static enum drop hand_to_transport(struct stack *stack, const struct icmp_messag
     struct icmp_error error = {
         .type = icmp->type, .code = icmp->code, .next_hop_mtu = icmp->next_hop_mtu};
 
-    enum drop drop = parse_quotation(icmp->body, &error.quoted);
+    enum drop drop = parse_quotation(icmp->body, &error);
     if (drop != DROP_NOT)
         return drop;
     if (!ip_is_ours(stack, &error.quoted.src))
@@ -144,15 +144,15 @@ static enum drop hand_to_transport(struct stack *stack, const struct icmp_messag
 
 /* The header of a packet that is cut short: ipv4_parse() would rightly miss its end. The quoted
  * checksum is not verified, because routers change the TTL on the way, some without mending it. */
-static enum drop parse_quotation(struct bytes body, struct ipv4_packet *quoted)
+static enum drop parse_quotation(struct bytes body, struct icmp_error *error)
 {
     struct reader r = reader_of(body);
+    struct ipv4_packet *quoted = &error->quoted;
 
-    *quoted = (struct ipv4_packet){0};
     uint8_t version_and_length = read_u8(&r);
     size_t header_bytes = (size_t)(version_and_length & 15) * 4;
     quoted->tos = read_u8(&r);
-    size_t total_bytes = read_u16(&r);
+    size_t total_bytes = error->quoted_bytes = read_u16(&r);
     quoted->id = read_u16(&r);
     uint16_t flags_and_offset = read_u16(&r);
     quoted->dont_fragment = flags_and_offset & 0x4000;

@@ -74,6 +74,7 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
     if (tcb->has_snd_up && seq_geq(tcb->snd_una, tcb->snd_up))
         tcb->has_snd_up = false; /* or it would lie ahead again after half the sequence space */
     struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
+    path_mtu_on_ack(tcb);
     sample_rtt(tcb, &acked, seg);
     tcb->trouble_reported = false;
     if (tcb->in_flight.count == 0 && !tcb->ecn.holds) /* RFC 6298 (5.2) */

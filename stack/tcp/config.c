@@ -32,6 +32,10 @@ void tcp_config_init(struct tcp_config *config)
         .keepalive_interval_us = 75ull * SECOND_US,
         .keepalive_count = 9,
         .accept_source_routes = true,
+        .path_mtu_min_bytes = 552,
+        .path_mtu_raise_us = 600ull * SECOND_US,
+        .path_mtu_raise_again_us = 120ull * SECOND_US,
+        .black_hole_count = 3,
         .backlog = 128,
         .ttl = 64,
     };
@@ -48,7 +52,7 @@ static void bound(uint64_t *value, uint64_t low, uint64_t high)
 void tcp_config_bound(struct tcp_config *config)
 {
     enum { TIMER_MIN_US = 1000, DELAYED_ACK_MAX_US = 499999, MSS_MIN = 48, BUFFER_MIN = 536 };
-    enum { KEEPALIVE_COUNT_MIN = 2 };
+    enum { KEEPALIVE_COUNT_MIN = 2, PATH_MTU_MIN = 68 };
     const uint64_t msl_max_us = 3600ull * SECOND_US;
 
     config->tos &= (uint8_t)~ECN_MASK; /* the ECN field is TCP's own, RFC 3168 */
@@ -70,6 +74,10 @@ void tcp_config_bound(struct tcp_config *config)
     bound(&config->keepalive_interval_us, TIMER_MIN_US, UINT64_MAX / 4);
     if (config->keepalive_count < KEEPALIVE_COUNT_MIN) /* MUST-29 */
         config->keepalive_count = KEEPALIVE_COUNT_MIN;
+    if (config->path_mtu_min_bytes < PATH_MTU_MIN) /* RFC 1191 3: no link takes less */
+        config->path_mtu_min_bytes = PATH_MTU_MIN;
+    bound(&config->path_mtu_raise_us, 0, UINT64_MAX / 4);
+    bound(&config->path_mtu_raise_again_us, 0, UINT64_MAX / 4);
     if (config->initial_window_segments == 0)
         config->initial_window_segments = 1;
     if (config->backlog == 0)

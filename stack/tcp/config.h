@@ -51,6 +51,14 @@ struct tcp_config {
      * listener goes back by the source route on which it came (MUST-53); on. */
     struct source_route source_route;
     bool accept_source_routes;
+    /* Path MTU discovery, see path_mtu.c. */
+    uint16_t path_mtu_min_bytes;      /* a router's claim of less counts as this: smaller ones are
+                                         forged more often than real; 552, as Linux; at least 68 */
+    uint64_t path_mtu_raise_us;       /* larger packets are tried so long after a decrease, RFC 1191
+                                         6.3; 10 min; 0: never */
+    uint64_t path_mtu_raise_again_us; /* and so long after an attempt with success; 2 min */
+    unsigned black_hole_count; /* RFC 4821 7.7: after so many time-outs of a full segment smaller
+                                  ones are tried; 3, R1; 0: never */
 
     unsigned backlog; /* connections that wait for tcp_accept(); 128 */
     uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48), the same for the life of a

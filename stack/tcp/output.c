@@ -22,8 +22,9 @@ struct plan {
     uint32_t seq;
     uint32_t len; /* bytes of payload */
     uint8_t flags;
-    bool is_new_data;         /* a first transmission, and no probe */
+    bool is_new_data;         /* a first transmission, and no window probe */
     bool is_keepalive;        /* before the window: the peer answers it and takes nothing from it */
+    bool is_path_mtu_probe;   /* one segment, and larger than SND.MSS */
     struct tx_record *resent; /* NULL: new, or nothing that occupies sequence numbers */
     const char *cause;
     const char *clause;
@@ -210,6 +211,23 @@ static void arm_persist(struct tcb *tcb)
         tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
 }
 
+/* One larger segment in the place of an ordinary one; `room` bytes wait and may be sent. */
+static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t room)
+{
+    uint32_t len = path_mtu_probe_bytes(tcb, room);
+
+    if (len == 0)
+        return false;
+    *plan = (struct plan){.seq = tcb->snd_nxt,
+                          .len = len,
+                          .flags = TCP_ACK,
+                          .is_new_data = true,
+                          .is_path_mtu_probe = true,
+                          .cause = "data from the application, as a path MTU probe",
+                          .clause = "RFC 4821 7.3"};
+    return true;
+}
+
 /* As much as may go at once, in full segments (SHLD-28), however many SENDs it was written by
  * (SHLD-27). */
 static bool plan_new_data(struct tcb *tcb, struct plan *plan)
@@ -232,6 +250,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
         recovery_after_idle(tcb);
     uint32_t allowance = recovery_allowance(tcb);
     uint32_t len = waiting < usable ? waiting : usable;
+    if (plan_path_mtu_probe(tcb, plan, len < allowance ? len : allowance))
+        return true;
     if (len > packet_max_bytes(tcb))
         len = packet_max_bytes(tcb);
     if (len > allowance) { /* whole segments: none is cut short for the network's sake */
@@ -512,6 +532,7 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
         tcb->snd_nxt = plan->seq + occupied;
         tcb->bytes_sent += plan->len;
     }
+    path_mtu_on_sent(tcb, plan->seq, plan->len, plan->is_path_mtu_probe);
     tcb->last_sent_us = now_us;
     if (tcb->unanswered_since_us == NEVER)
         tcb->unanswered_since_us = now_us;
@@ -578,7 +599,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
         if (plan->seq + plan->len == first + tcb->send_ring.used)
             seg.flags |= TCP_PSH; /* MUST-61 */
-        if (plan->len > tcb->snd_mss)
+        if (plan->len > tcb->snd_mss && !plan->is_path_mtu_probe)
             out->segment_bytes = tcb->snd_mss;
     }
     if (plan->is_keepalive && tcb->config->keepalive_garbage) /* MAY-6 */

@@ -78,6 +78,7 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .cwnd_bytes = tcb->cc.cwnd,
         .ssthresh_bytes = tcb->cc.ssthresh,
         .in_flight_bytes = recovery_pipe(tcb),
+        .path_mtu_bytes = (uint16_t)(tcb_header_bytes(tcb) + tcb->snd_mss),
         .snd_mss_bytes = tcb->snd_mss,
         .rcv_mss_bytes = tcb_announced_mss(tcb),
         .snd_wnd_shift = tcb->snd_wnd_shift,

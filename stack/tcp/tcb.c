@@ -50,6 +50,7 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcb->peer_mss = 536; /* until the peer says otherwise: MUST-15 */
     tcb->rcv_buffer_bytes = config->receive_buffer_bytes;
     tcp_rto_init(&tcb->rto, config);
+    path_mtu_start(tcb);
     tcb_update_mss(tcb);
     tcb->rcv_mss = tcb_announced_mss(tcb) < 536 ? tcb_announced_mss(tcb) : 536;
     tcb->keepalive = config->keepalive;
@@ -122,6 +123,7 @@ void tcb_fail(struct tcb *tcb, enum tcp_err error, const char *why, const char *
 void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
 {
     tcp_set_state(tcb, TCPS_ESTABLISHED, why, clause);
+    path_mtu_on_established(tcb);
     recovery_start(tcb);
     if (tcb->fin_queued)
         tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE was called before", "9293 3.10.4");
@@ -190,24 +192,35 @@ uint16_t tcb_announced_mss(const struct tcb *tcb)
     return (uint16_t)mss;
 }
 
-void tcb_update_mss(struct tcb *tcb)
+uint16_t tcb_packet_limit(const struct tcb *tcb)
 {
-    enum { TIMESTAMPS_BYTES = 12, PEER_MSS_MIN_BYTES = 48 };
+    enum { PEER_MSS_MIN_BYTES = 48 };
     uint32_t mss = tcb_announced_mss(tcb);
-    uint32_t path_mss = tcb->path_mtu == 0 ? mss : tcb->path_mtu - IPV4_AND_TCP_BYTES;
     /* Departure from MUST-16: a peer that announces an MSS of 1 would make us send a header per
      * byte. */
     uint32_t peer_mss = tcb->peer_mss < PEER_MSS_MIN_BYTES ? PEER_MSS_MIN_BYTES : tcb->peer_mss;
 
-    if (path_mss < mss)
-        mss = path_mss;
-    if (peer_mss < mss)
-        mss = peer_mss;
-    if (tcb->timestamps && mss > TIMESTAMPS_BYTES)
-        mss -= TIMESTAMPS_BYTES;
-    if (route_of(tcb) != NULL && mss > SOURCE_ROUTE_MAX_BYTES) /* IPoptionsize, 9293 3.7.1 */
-        mss -= (uint32_t)source_route_bytes(route_of(tcb));
-    tcb->snd_mss = mss;
+    return (uint16_t)(IPV4_AND_TCP_BYTES + (peer_mss < mss ? peer_mss : mss));
+}
+
+uint32_t tcb_header_bytes(const struct tcb *tcb)
+{
+    enum { TIMESTAMPS_BYTES = 12 };
+
+    return IPV4_AND_TCP_BYTES + (tcb->timestamps ? TIMESTAMPS_BYTES : 0) +
+           (route_of(tcb) != NULL ? (uint32_t)source_route_bytes(route_of(tcb)) : 0);
+}
+
+void tcb_update_mss(struct tcb *tcb)
+{
+    enum { SND_MSS_MIN_BYTES = 16 };
+    uint32_t packet_bytes = tcb_packet_limit(tcb), header = tcb_header_bytes(tcb);
+
+    if (tcb->path.mtu < packet_bytes)
+        packet_bytes = tcb->path.mtu;
+    tcb->snd_mss = packet_bytes > header + SND_MSS_MIN_BYTES
+                       ? packet_bytes - header /* 9293 3.7.1 */
+                       : SND_MSS_MIN_BYTES;
 }
 
 uint32_t tcb_urgent_bytes(const struct tcb *tcb)

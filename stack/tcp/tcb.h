@@ -9,6 +9,7 @@
 
 #include "../instance.h"
 #include "ecn.h"
+#include "path_mtu.h"
 #include "queue.h"
 #include "ranges.h"
 #include "recovery/congestion.h"
@@ -69,7 +70,7 @@ struct tcb {
     uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
     uint16_t peer_mss; /* what the peer announced */
     struct source_route *learned_route; /* how to answer (MUST-53); NULL: the direct way */
-    uint16_t path_mtu;                  /* what a router has told, RFC 1191; 0: nothing yet */
+    struct path_mtu path;
 
     /* Receive sequence variables. */
     uint32_t irs, rcv_nxt;
@@ -193,6 +194,10 @@ static inline uint32_t tcb_tsval(const struct tcb *tcb)
 /* The MSS option that we send: what the interface can receive (MUST-67), or the clamp. The MTU is
  * the least that the device ever has (SHLD-6). */
 uint16_t tcb_announced_mss(const struct tcb *tcb);
+/* The largest packet that both ends can take, whatever lies between them. */
+uint16_t tcb_packet_limit(const struct tcb *tcb);
+/* The IP and TCP header of a segment with text. */
+uint32_t tcb_header_bytes(const struct tcb *tcb);
 /* After the options are known or the MTU changed: the payload of a full segment (MUST-16). */
 void tcb_update_mss(struct tcb *tcb);
 /* How far the end of urgent data lies ahead of what the application has read; 0: not urgent. */

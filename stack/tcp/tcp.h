@@ -134,6 +134,7 @@ struct tcp_status {
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd;
     uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
+    uint16_t path_mtu_bytes;               /* the largest packets that are sent */
     uint32_t snd_mss_bytes, rcv_mss_bytes; /* without options; what the peer can get, what we can */
     uint8_t snd_wnd_shift, rcv_wnd_shift;
     bool timestamps, sack, window_scaling; /* negotiated */

@@ -121,6 +121,7 @@ static void on_retransmit(struct tcb *tcb)
     }
     if (gave_up(tcb, tcb->rto.backoff_count + 1))
         return;
+    path_mtu_on_timeout(tcb);
     recovery_on_timeout(tcb);
     tcp_rto_back_off(&tcb->rto); /* (5.5) */
     uint64_t wait_us = tcp_rto_current_us(&tcb->rto, tcb->config);

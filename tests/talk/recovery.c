@@ -173,7 +173,7 @@ START_TEST(repeated_time_out_keeps_ssthresh)
 {
     struct talk *t = with_in_flight("mss 1460", 10, 0);
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) { /* the third would be half a segment, RFC 4821 7.7 */
         ck_assert_uint_ne(time_until_we_send_us(t, 10000), UINT64_MAX);
         we_send(t, ". 1:1461(1460) ack 1");
     }

@@ -82,9 +82,9 @@ START_TEST(data_is_sent_again_after_the_rto_with_doubling_waits)
     static const unsigned waits_ms[] = {300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 0};
     struct talk *t = with_rtt_of_100_ms(NULL, "mss 1460");
 
-    app_writes(t, 1000);
-    we_send(t, "P. 1:1001(1000) ack 1");
-    sends_again_after(t, "P. 1:1001(1000) ack 1", waits_ms);
+    app_writes(t, 500);
+    we_send(t, "P. 1:501(500) ack 1");
+    sends_again_after(t, "P. 1:501(500) ack 1", waits_ms);
     talk_free(t);
 }
 END_TEST

@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "../../stack/wire/icmp.h"
+
 #define OUR_TS_BASE  0xfffffe00u /* half a second before the wrap */
 #define PEER_TS_BASE 0xffffff00u
 
@@ -619,6 +621,12 @@ void talk_pull(struct talk *t)
 
 /* ---- saying and hearing */
 
+void forget_sent(struct talk *t)
+{
+    talk_pull(t);
+    t->sent_count = t->sent_first = 0;
+}
+
 const char *talk_next_sent(struct talk *t)
 {
     static char text[TALK_LINE_BYTES];
@@ -775,7 +783,8 @@ enum drop peer_lies_at(struct talk *t, enum talk_lie lie, const char *text, cons
     return deliver(t, packet, len);
 }
 
-void router_sends_error(struct talk *t, uint8_t type, uint8_t code, uint32_t seq)
+static void send_error(struct talk *t, uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq,
+                       size_t quoted_bytes)
 {
     uint8_t packet[IP_BYTES + 8 + IP_BYTES + 8] = {0};
     uint8_t *icmp = packet + IP_BYTES;
@@ -783,15 +792,26 @@ void router_sends_error(struct talk *t, uint8_t type, uint8_t code, uint32_t seq
 
     icmp[0] = type;
     icmp[1] = code;
-    put_ip_header(quoted, IP_BYTES + TCP_HEADER_BYTES, 0, IP_PROTOCOL_TCP, t->our_addr,
-                  t->peer_addr);
+    put(icmp + 6, 2, mtu);
+    put_ip_header(quoted, quoted_bytes, 0, IP_PROTOCOL_TCP, t->our_addr, t->peer_addr);
     put(quoted + IP_BYTES, 2, t->our_port);
     put(quoted + IP_BYTES + 2, 2, t->peer_port);
     put(quoted + IP_BYTES + 4, 4, t->iss + seq);
     put(icmp + 2, 2, (uint16_t)~sum_words(icmp, sizeof packet - IP_BYTES, 0));
     put_ip_header(packet, sizeof packet, 0, IP_PROTOCOL_ICMP, ROUTER_ADDR, t->our_addr);
-    note(t, "< ICMP type %u code %u about %u", type, code, seq);
+    note(t, "< ICMP type %u code %u mtu %u about %u", type, code, mtu, seq);
     (void)deliver(t, packet, sizeof packet);
+}
+
+void router_sends_error(struct talk *t, uint8_t type, uint8_t code, uint32_t seq)
+{
+    send_error(t, type, code, 0, seq, IP_BYTES + TCP_HEADER_BYTES);
+}
+
+void router_wants_less(struct talk *t, uint16_t mtu, uint32_t seq)
+{
+    send_error(t, ICMP_UNREACHABLE, ICMP_UNREACHABLE_FRAGMENTATION, mtu, seq,
+               IP_BYTES + TCP_HEADER_BYTES + MSS);
 }
 
 /* ---- time */

@@ -120,6 +120,8 @@ struct talk_heard {
 };
 /* Take the first segment that was not looked at yet off the list; false if there is none. */
 bool talk_hear(struct talk *t, struct talk_heard *heard);
+/* What we have sent and nobody has looked at does not matter. */
+void forget_sent(struct talk *t);
 /* printf() for a segment whose numbers the test computes. */
 const char *segment(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -135,6 +137,9 @@ enum drop peer_lies_at(struct talk *t, enum talk_lie lie, const char *segment, c
 #define peer_lies(t, lie, segment) peer_lies_at(t, lie, segment, __FILE__, __LINE__)
 /* An ICMP error from the router 10.0.0.3 about our segment with this relative sequence number. */
 void router_sends_error(struct talk *t, uint8_t type, uint8_t code, uint32_t seq);
+/* "Fragmentation needed and DF set", RFC 1191: the next link takes `mtu` bytes, and our segment
+ * with this number was a full-sized one. */
+void router_wants_less(struct talk *t, uint16_t mtu, uint32_t seq);
 
 /* ---- time: every timer on the way fires at its deadline, and its output is pulled then */
 

@@ -181,7 +181,8 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
                                      .acked_bytes = bytes,
                                      .is_congestion_echo = news->is_congestion_echo});
     } else if (detect_losses(tcb)) {
-        enter(tcb, news->flight_before);
+        if (!path_mtu_takes_loss(tcb))
+            enter(tcb, news->flight_before);
     } else if (!was_active) { /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
         grow(tcb, news);
     }

@@ -261,6 +261,25 @@ static void on_lie(struct runner *r)
     peer_lies_at(r->t, lie, r->at, r->name, r->line);
 }
 
+static uint16_t take_mtu(struct runner *r)
+{
+    if (!take(r, "mtu"))
+        FAIL(r, "syntax: mtu and a number wanted");
+    uint64_t mtu = take_number(r);
+    if (mtu > UINT16_MAX)
+        FAIL(r, "syntax: an mtu cannot be that large");
+    return (uint16_t)mtu;
+}
+
+static uint32_t take_seq(struct runner *r)
+{
+    if (!take(r, "seq"))
+        FAIL(r, "syntax: seq and a relative number wanted");
+    uint32_t seq = (uint32_t)take_number(r);
+    expect_end(r);
+    return seq;
+}
+
 static void on_icmp(struct runner *r)
 {
     static const struct {
@@ -274,11 +293,12 @@ static void on_icmp(struct runner *r)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (!take(r, known[i].name))
             continue;
-        if (!take(r, "seq"))
-            FAIL(r, "syntax: seq and a relative number wanted");
-        uint64_t seq = take_number(r);
-        expect_end(r);
-        router_sends_error(r->t, known[i].type, known[i].code, (uint32_t)seq);
+        router_sends_error(r->t, known[i].type, known[i].code, take_seq(r));
+        return;
+    }
+    if (take(r, "fragmentation")) {
+        uint16_t mtu = take_mtu(r);
+        router_wants_less(r->t, mtu, take_seq(r));
         return;
     }
     FAIL(r, "syntax: an ICMP error by that name is not known: \"%s\"", r->at);
