@@ -70,6 +70,7 @@ struct kind {
 };
 
 static bool is_ruled_out(struct link *link, struct bytes packet);
+static bool is_too_long(const struct link *link, const struct link_packet *packet);
 static bool pass_queue(struct link *link, size_t len, uint64_t now_us, uint64_t *left_us);
 static bool is_queue_long(const struct link *link, uint64_t now_us);
 static uint64_t held_us(struct link *link, struct bytes packet);
@@ -136,7 +137,7 @@ void link_send(struct link *link, const struct link_packet *packet, uint64_t now
     uint64_t left_us;
 
     link->counters.sent++;
-    if (is_ruled_out(link, packet->bytes)) {
+    if (is_ruled_out(link, packet->bytes) || is_too_long(link, packet)) {
         link->counters.lost++;
         return;
     }
@@ -173,6 +174,11 @@ bool link_receive(struct link *link, struct link_packet *packet, uint64_t now_us
         .segment_bytes = entry.segment_bytes,
     };
     return true;
+}
+
+void link_set_mtu(struct link *link, size_t mtu_bytes)
+{
+    link->config.mtu_bytes = mtu_bytes;
 }
 
 uint64_t link_next_us(const struct link *link)
@@ -230,6 +236,21 @@ static bool is_ruled_out(struct link *link, struct bytes packet)
     if (kind.is_udp && is_chosen(config->drop_udp_mask, &link->udp_count))
         is_out = true;
     return is_out;
+}
+
+/* Of a packet that a device will cut, the pieces count: each has the whole header. */
+static bool is_too_long(const struct link *link, const struct link_packet *packet)
+{
+    size_t len = packet->bytes.len, mtu_bytes = link->config.mtu_bytes;
+    struct ipv4_packet ip;
+    struct tcp_segment seg;
+
+    if (mtu_bytes == 0 || len <= mtu_bytes)
+        return false;
+    if (packet->segment_bytes > 0 && ipv4_parse(packet->bytes, true, &ip) == DROP_NOT &&
+        tcp_parse(ip.payload, &seg) == DROP_NOT)
+        len += packet->segment_bytes - seg.payload.len;
+    return len > mtu_bytes;
 }
 
 /* Wait behind what is already queued. A packet that meets an idle sender always passes, so that a

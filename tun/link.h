@@ -33,16 +33,17 @@ struct link_config {
     uint64_t hold_data_mask; /* bit n holds the n-th data segment, and all behind it, ... */
     uint64_t hold_us;        /* ... by so much; 0: 1 s */
     size_t mark_bytes; /* ECN, RFC 3168: mark what is capable when more than this waits; 0: no */
+    size_t mtu_bytes;  /* longer packets vanish, and no router says so; 0: all lengths pass */
     bool blackhole;    /* nothing passes */
 };
 
 /* Read a description such as "loss 5% delay 50ms jitter 2ms rate 10mbit queue 64kb reorder 1%
  * reorder-by 5ms duplicate 0.5% corrupt 0.1% burst 1% burst-end 30% drop-syn 1 drop-data 3,4
- * drop-udp 1 drop-any 2-5 hold-data 3 hold-by 2s mark 16kb blackhole". Packets are counted from 1
- * in the text. Times are in us, ms or s; rates in bit, kbit, mbit or gbit; sizes in b, kb or mb.
- * What the text names replaces what *config holds (packet numbers are added to it), the rest stays.
- * Returns true; or false with one line in `error` that names the word and what is expected, and
- * *config as it was. */
+ * drop-udp 1 drop-any 2-5 hold-data 3 hold-by 2s mark 16kb mtu 576b blackhole". Packets are counted
+ * from 1 in the text. Times are in us, ms or s; rates in bit, kbit, mbit or gbit; sizes in b, kb or
+ * mb. What the text names replaces what *config holds (packet numbers are added to it), the rest
+ * stays. Returns true; or false with one line in `error` that names the word and what is expected,
+ * and *config as it was. */
 bool link_config_parse(const char *text, struct link_config *config, char *error, size_t room);
 /* The same description back: what a scenario does, for people. Returns `text`. */
 const char *link_config_format(const struct link_config *config, char *text, size_t room);
@@ -65,6 +66,8 @@ void link_send(struct link *link, const struct link_packet *packet, uint64_t now
 /* Take out the next packet that has arrived by `now_us`; its bytes are valid until the next call.
  * False when there is none. */
 bool link_receive(struct link *link, struct link_packet *packet, uint64_t now_us);
+/* From now on longer packets vanish; 0: none. */
+void link_set_mtu(struct link *link, size_t mtu_bytes);
 /* When the next packet arrives; UINT64_MAX: nothing is under way. */
 uint64_t link_next_us(const struct link *link);
 const struct link_counters *link_counters(const struct link *link);

@@ -38,6 +38,7 @@ static const struct word words[] = {
     {"hold-data", WORD_LIST, offsetof(struct link_config, hold_data_mask)},
     {"hold-by", WORD_TIME, offsetof(struct link_config, hold_us)},
     {"mark", WORD_SIZE, offsetof(struct link_config, mark_bytes)},
+    {"mtu", WORD_SIZE, offsetof(struct link_config, mtu_bytes)},
     {"blackhole", WORD_FLAG, offsetof(struct link_config, blackhole)},
 };
 

@@ -405,6 +405,33 @@ START_TEST(long_queue_marks_what_is_ecn_capable)
 }
 END_TEST
 
+static bool passes(struct link *link, const uint8_t *memory, size_t len, uint32_t segment_bytes)
+{
+    struct link_packet packet = {.bytes = {memory, len}, .segment_bytes = segment_bytes};
+
+    link_send(link, &packet, 0);
+    return link_receive(link, &packet, 0);
+}
+
+START_TEST(packets_longer_than_the_mtu_vanish)
+{
+    struct link *link = link_of("mtu 80b", 1);
+    uint8_t memory[PACKET_BYTES] = {0};
+
+    ck_assert(passes(link, memory, 80, 0));
+    ck_assert(!passes(link, memory, 81, 0));
+    size_t len = make_packet(memory, IP_PROTOCOL_TCP, TCP_ACK, 60); /* 40 bytes of headers */
+    ck_assert(!passes(link, memory, len, 0));
+    ck_assert(passes(link, memory, len, 40)); /* to be cut: each piece has 80 */
+    ck_assert(!passes(link, memory, len, 41));
+    link_set_mtu(link, 81);
+    ck_assert(passes(link, memory, len, 41));
+    link_set_mtu(link, 0);
+    ck_assert(passes(link, memory, len, 0));
+    link_free(link);
+}
+END_TEST
+
 START_TEST(blackhole_swallows_everything)
 {
     struct link *link = link_of("blackhole", 1);
@@ -565,7 +592,7 @@ END_TEST
 static const char *const wrong_texts[][2] = {
     /* what is written, and a word that the message must hold */
     {"los 5%", "\"los\""},
-    {"los 5%", "mark or blackhole"},
+    {"los 5%", "mtu or blackhole"},
     {"loss", "value is missing"},
     {"loss 5", "\"5\""},
     {"loss 101%", "0% to 100%"},
@@ -634,7 +661,7 @@ static const char *const round_trips[] = {
     "loss 0.1% burst 1% burst-end 30%",
     "reorder 1% reorder-by 5ms duplicate 0.5% corrupt 12.5%",
     "drop-syn 1 drop-data 3,5-7 drop-udp 1-64 drop-any 2",
-    "hold-data 3 hold-by 2s mark 16kb",
+    "hold-data 3 hold-by 2s mark 16kb mtu 576b",
     "blackhole",
 };
 
@@ -668,6 +695,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, corrupt_flips_exactly_one_bit_and_takes_the_checksum_promise_back);
     tcase_add_test(tc, held_segment_makes_all_behind_it_wait);
     tcase_add_test(tc, long_queue_marks_what_is_ecn_capable);
+    tcase_add_test(tc, packets_longer_than_the_mtu_vanish);
     tcase_add_test(tc, blackhole_swallows_everything);
     tcase_add_loop_test(tc, a_rule_drops_the_numbered_packets_of_its_kind, 0,
                         sizeof rule_cases / sizeof rule_cases[0]);
