@@ -58,7 +58,7 @@ const char host_option_help[] =
     "  --address ADDR       our address (taken from the device)\n"
     "  --dns ADDR           a DNS server, up to 4 times (taken from /etc/resolv.conf)\n"
     "  --impair TEXT        make the link worse: \"loss 5% delay 50ms jitter 2ms rate 10mbit\n"
-    "                       reorder 1% duplicate 1% corrupt 1%\"\n"
+    "                       reorder 1% duplicate 1% corrupt 1% mtu 576b\"\n"
     "  --seed N             fix everything random, so that a run can be repeated\n"
     "\n"
     "What TCP does\n"
