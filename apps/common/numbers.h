@@ -1,18 +1,12 @@
-/* Numbers, durations and ports as people write them on a command line. All pure but for the lookup
- * of service names, and all strict: anything but the documented form is refused. */
+/* Ports as people write them on a command line; numbers and durations are the stack's own
+ * (quantity.h). All pure but for the lookup of service names, and all strict: anything but the
+ * documented form is refused. */
 #ifndef TUNTCP_NUMBERS_H
 #define TUNTCP_NUMBERS_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define DURATION_MAX_US (365ull * 24 * 3600 * 1000000)
-
-/* Decimal digits only, or 0x and hexadecimal ones; from min to max. */
-bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
-/* "5", "0.5", "250ms", "100us", "2s", "1m", "1h": without a unit, seconds. At most a year. */
-bool duration_parse(const char *text, uint64_t *us);
+#include "../../stack/quantity.h"
 
 struct port_range {
     uint16_t first;
