@@ -193,6 +193,8 @@ static void add_option(uint8_t kind, struct bytes body, uint32_t ack_base, struc
     } else if (kind == TCP_OPTION_TIMESTAMPS && body.len == 8) {
         uint32_t tsval = read_u32(&r);
         info_add(row, " TSval=%u TSecr=%u", tsval, read_u32(&r));
+    } else if (kind == TCP_OPTION_USER_TIMEOUT && body.len == 2) {
+        info_add(row, " USER_TO=%u", read_u16(&r) & 0x7fff);
     } else if (kind == TCP_OPTION_MD5) {
         info_add(row, " MD5");
     } else if (kind == TCP_OPTION_FAST_OPEN) {

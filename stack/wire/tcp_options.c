@@ -40,6 +40,9 @@ static void parse_option(uint8_t kind, struct bytes body, struct tcp_options *pa
         parsed->has_timestamps = true;
         parsed->tsval = read_u32(&r);
         parsed->tsecr = read_u32(&r);
+    } else if (kind == TCP_OPTION_USER_TIMEOUT && option_bytes == TCP_OPTION_USER_TIMEOUT_BYTES) {
+        uint16_t field = read_u16(&r);
+        parsed->user_timeout = tcp_user_timeout_s(field) == 0 ? 0 : field;
     } else if (kind == TCP_OPTION_SACK && body.len % SACK_BLOCK_BYTES == 0) {
         parsed->sack_count = 0;
         parse_sack(&r, parsed);
@@ -103,6 +106,15 @@ static void put_timestamps(struct writer *w, const struct tcp_options *options)
     write_u8(w, TIMESTAMPS_BYTES);
     write_u32(w, options->tsval);
     write_u32(w, options->tsecr);
+}
+
+static void put_user_timeout(struct writer *w, const struct tcp_options *options)
+{
+    if (options->user_timeout == 0)
+        return;
+    write_u8(w, TCP_OPTION_USER_TIMEOUT);
+    write_u8(w, TCP_OPTION_USER_TIMEOUT_BYTES);
+    write_u16(w, options->user_timeout);
 }
 
 static void put_sack_permitted(struct writer *w)
@@ -170,6 +182,7 @@ size_t tcp_options_emit(const struct tcp_options *options, enum tcp_syn_style st
         put_nops(&w, 2);
         put_timestamps(&w, options);
     }
+    put_user_timeout(&w, options);
     put_sack(&w, options);
     while ((TCP_OPTIONS_MAX_BYTES - w.left) % 4 != 0)
         write_u8(&w,
@@ -182,4 +195,22 @@ size_t tcp_options_bytes(const struct tcp_options *options, enum tcp_syn_style s
     uint8_t bytes[TCP_OPTIONS_MAX_BYTES];
 
     return tcp_options_emit(options, style, bytes);
+}
+
+/* ---- the user time-out, RFC 5482 (3.3) */
+
+enum { IN_MINUTES = 0x8000, USER_TIMEOUT_MAX = 0x7fff, MINUTE_S = 60 };
+
+uint64_t tcp_user_timeout_s(uint16_t field)
+{
+    return (uint64_t)(field & USER_TIMEOUT_MAX) * (field & IN_MINUTES ? MINUTE_S : 1);
+}
+
+uint16_t tcp_user_timeout_field(uint64_t seconds)
+{
+    uint64_t minutes = seconds / MINUTE_S + (seconds % MINUTE_S != 0);
+
+    if (seconds <= USER_TIMEOUT_MAX)
+        return seconds == 0 ? 1 : (uint16_t)seconds;
+    return (uint16_t)(IN_MINUTES | (minutes < USER_TIMEOUT_MAX ? minutes : USER_TIMEOUT_MAX));
 }

@@ -14,6 +14,7 @@ static void check_round_trip(const struct tcp_segment *seg, enum tcp_syn_style s
     HOLDS(tcp_parse((struct bytes){header, header_bytes}, &again) == DROP_NOT);
     HOLDS(again.seq == seg->seq && again.ack == seg->ack && again.flags == seg->flags);
     HOLDS(again.wnd == seg->wnd && again.urgent == seg->urgent && again.payload.len == 0);
+    HOLDS(again.options.user_timeout == seg->options.user_timeout);
     HOLDS(again.options.has_mss == seg->options.has_mss && again.options.mss == seg->options.mss);
     HOLDS(again.options.has_timestamps == seg->options.has_timestamps);
     HOLDS(again.options.tsval == seg->options.tsval && again.options.tsecr == seg->options.tsecr);

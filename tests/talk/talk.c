@@ -264,6 +264,9 @@ static struct item take_option(struct cursor *c, const struct bases *bases, bool
         take_value(c, &item, 0);
     } else if (take_word(c, "sackOK")) {
         item.kind = TCP_OPTION_SACK_PERMITTED;
+    } else if (take_word(c, "uto")) {
+        item.kind = TCP_OPTION_USER_TIMEOUT;
+        take_value(c, &item, 0);
     } else if (take_word(c, "nop")) {
         item.kind = TCP_OPTION_NOP;
     } else if (take_word(c, "eol")) {
@@ -354,11 +357,9 @@ const char *segment(const char *format, ...)
 
 static size_t put_option(const struct item *item, uint8_t *at)
 {
-    static const uint8_t width[] = {[TCP_OPTION_MSS] = 2,
-                                    [TCP_OPTION_WINDOW_SCALE] = 1,
-                                    [TCP_OPTION_SACK_PERMITTED] = 0,
-                                    [TCP_OPTION_SACK] = 4,
-                                    [TCP_OPTION_TIMESTAMPS] = 4};
+    static const uint8_t width[] = {
+        [TCP_OPTION_MSS] = 2,  [TCP_OPTION_WINDOW_SCALE] = 1, [TCP_OPTION_SACK_PERMITTED] = 0,
+        [TCP_OPTION_SACK] = 4, [TCP_OPTION_TIMESTAMPS] = 4,   [TCP_OPTION_USER_TIMEOUT] = 2};
 
     if (item->is_raw) {
         for (unsigned i = 0; i < item->count; i++)
@@ -457,6 +458,9 @@ static const char *item_text(const struct item *item, const struct bases *bases,
     case TCP_OPTION_SACK_PERMITTED:
         snprintf(text, 120, "sackOK");
         break;
+    case TCP_OPTION_USER_TIMEOUT:
+        snprintf(text, 120, "uto %u", value[0]);
+        break;
     case TCP_OPTION_NOP:
         snprintf(text, 120, "nop");
         break;
@@ -514,7 +518,8 @@ static bool read_options(const uint8_t *at, size_t left, struct spoken *s)
             return false;
         struct item *item = &s->item[s->item_count++];
         *item = (struct item){.kind = kind};
-        unsigned width = kind == TCP_OPTION_MSS ? 2 : kind == TCP_OPTION_WINDOW_SCALE ? 1 : 4;
+        bool is_short = kind == TCP_OPTION_MSS || kind == TCP_OPTION_USER_TIMEOUT;
+        unsigned width = is_short ? 2 : kind == TCP_OPTION_WINDOW_SCALE ? 1 : 4;
         for (unsigned i = 2; i + width <= at[1]; i += width)
             item->value[item->count++] = get(at + i, width);
         left -= at[1];

@@ -18,7 +18,7 @@
  *   FLAGS    letters of S F R P U E W and . for ACK; 0 for none
  *   numbers  relative to the initial sequence number of their side, so the SYN is 0 and the first
  *            byte 1; negative ones lie before it; =N is absolute
- *   OPTIONS  mss N, wscale N, sackOK, TS val N ecr N, sack A:B C:D, nop, eol, raw K L B B ...
+ *   OPTIONS  mss N, wscale N, sackOK, TS val N ecr N, sack A:B C:D, uto N, nop, eol, raw K L B B
  *            (kind, length, then bytes: whatever one wants, lies included)
  *   TS       relative to each side's clock at the start of the talk, in milliseconds for ours; on a
  *            segment without ACK, ecr is absolute

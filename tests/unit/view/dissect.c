@@ -24,6 +24,21 @@ START_TEST(options_stand_in_the_order_of_the_wire)
 }
 END_TEST
 
+START_TEST(
+    user_timeout_is_shown_without_its_unit) /* RFC 5482 (3.3): 15 bits, as Wireshark has it */
+{
+    struct tcp_options options = {.user_timeout = 900};
+    struct packet p = segment(true, WEB, TCP_SYN, 0, 0, 65535, "", &options);
+
+    see(&p);
+    ck_assert_str_eq(row.info, "53747 → 80 [SYN] Seq=0 Win=65535 Len=0 USER_TO=900");
+    options.user_timeout = 0x8000 + 60;
+    p = segment(false, WEB, TCP_SYN | TCP_ACK, 0, 1, 65535, "", &options);
+    see(&p);
+    ck_assert_str_eq(row.info, "80 → 53747 [SYN, ACK] Seq=0 Ack=1 Win=65535 Len=0 USER_TO=60");
+}
+END_TEST
+
 START_TEST(window_is_scaled_after_the_syns_when_both_offered) /* RFC 7323 2 */
 {
     struct tcp_options ours = {.has_window_scale = true, .window_scale = 6};
@@ -396,6 +411,7 @@ static void tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, options_stand_in_the_order_of_the_wire);
+    tcase_add_test(tc, user_timeout_is_shown_without_its_unit);
     tcase_add_test(tc, window_is_scaled_after_the_syns_when_both_offered);
     tcase_add_test(tc, window_is_not_scaled_when_one_side_did_not_offer);
     tcase_add_test(tc, flags_are_listed_from_the_lowest_bit);

@@ -41,6 +41,7 @@ static void assert_equal(const struct tcp_options *a, const struct tcp_options *
     ck_assert(a->has_window_scale == b->has_window_scale && a->window_scale == b->window_scale);
     ck_assert(a->has_timestamps == b->has_timestamps && a->tsval == b->tsval &&
               a->tsecr == b->tsecr);
+    ck_assert_uint_eq(a->user_timeout, b->user_timeout);
     ck_assert(a->sack_permitted == b->sack_permitted);
     ck_assert_uint_eq(a->sack_count, b->sack_count);
     for (unsigned i = 0; i < a->sack_count; i++)
@@ -65,7 +66,7 @@ START_TEST(every_combination_survives_both_layouts) /* MUST-69: and the padding 
     struct tcp_options again;
 
     memset(bytes, 0xff, sizeof bytes);
-    for (unsigned bits = 0; bits < 32; bits++) {
+    for (unsigned bits = 0; bits < 64; bits++) {
         struct tcp_options options = {0};
         if (bits & 1)
             options.has_mss = true, options.mss = 1400;
@@ -74,6 +75,7 @@ START_TEST(every_combination_survives_both_layouts) /* MUST-69: and the padding 
         if (bits & 4)
             options.has_timestamps = true, options.tsval = 7, options.tsecr = 9;
         options.sack_permitted = (bits & 8) != 0;
+        options.user_timeout = bits & 32 ? 0x8384 : 0;
         enum tcp_syn_style style = bits & 16 ? TCP_SYN_STYLE_LINUX : TCP_SYN_STYLE_MACOS;
         size_t len = tcp_options_emit(&options, style, bytes);
         ck_assert_uint_eq(len % 4, 0);
@@ -99,6 +101,50 @@ START_TEST(sack_blocks_that_do_not_fit_are_left_out) /* RFC 2018 section 3: 3 be
     len = tcp_options_emit(&options, TCP_SYN_STYLE_MACOS, bytes);
     ck_assert_int_eq(tcp_options_parse((struct bytes){bytes, len}, &again), DROP_NOT);
     assert_equal(&options, &again);
+}
+END_TEST
+
+START_TEST(a_user_timeout_has_its_exact_bytes) /* RFC 5482 (3.3) */
+{
+    static const uint8_t expected[] = {28, 4, 0x83, 0x84};
+    struct tcp_options options = {.user_timeout = 0x8384};
+    uint8_t bytes[TCP_OPTIONS_MAX_BYTES];
+
+    ck_assert_uint_eq(tcp_options_emit(&options, TCP_SYN_STYLE_LINUX, bytes), sizeof expected);
+    ck_assert_mem_eq(bytes, expected, sizeof expected);
+}
+END_TEST
+
+/* Seconds up to 15 bits, then minutes, rounded up: a peer that waits longer does no harm. */
+static const struct {
+    uint64_t seconds, said_seconds;
+    uint16_t field;
+} user_timeouts[] = {
+    {0, 1, 1},
+    {1, 1, 1},
+    {32767, 32767, 0x7fff},
+    {32768, 32820, 0x8000 + 547},
+    {32820, 32820, 0x8000 + 547},
+    {1966020, 1966020, 0xffff},
+    {UINT64_MAX, 1966020, 0xffff},
+};
+
+START_TEST(a_user_timeout_is_said_in_seconds_or_minutes) /* RFC 5482 (3.3) */
+{
+    uint16_t field = tcp_user_timeout_field(user_timeouts[_i].seconds);
+
+    ck_assert_uint_eq(field, user_timeouts[_i].field);
+    ck_assert_uint_eq(tcp_user_timeout_s(field), user_timeouts[_i].said_seconds);
+}
+END_TEST
+
+START_TEST(a_reserved_user_timeout_counts_as_none) /* RFC 5482 (3.4) */
+{
+    static const uint8_t zeros[][4] = {{28, 4, 0, 0}, {28, 4, 0x80, 0}};
+    struct tcp_options options;
+
+    ck_assert_int_eq(tcp_options_parse((struct bytes){zeros[_i], 4}, &options), DROP_NOT);
+    ck_assert_uint_eq(options.user_timeout, 0);
 }
 END_TEST
 
@@ -151,6 +197,10 @@ static void tests(TCase *tc)
     tcase_add_test(tc, a_linux_syn_has_its_exact_bytes);
     tcase_add_test(tc, every_combination_survives_both_layouts);
     tcase_add_test(tc, sack_blocks_that_do_not_fit_are_left_out);
+    tcase_add_test(tc, a_user_timeout_has_its_exact_bytes);
+    tcase_add_loop_test(tc, a_user_timeout_is_said_in_seconds_or_minutes, 0,
+                        (int)(sizeof user_timeouts / sizeof *user_timeouts));
+    tcase_add_loop_test(tc, a_reserved_user_timeout_counts_as_none, 0, 2);
     tcase_add_test(tc, unknown_options_are_skipped_by_their_length);
     tcase_add_test(tc, nothing_behind_the_end_of_the_list_counts);
     tcase_add_loop_test(tc, an_illegal_length_is_an_error, 0,
