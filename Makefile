@@ -209,7 +209,7 @@ programs: $(apps) $(unit_programs) $(talk_programs) $(sim_programs) $(e2e_progra
 # ---- installation: the programs, and the stack as a library with the headers of its public calls
 
 public_headers = $(wildcard stack/stack.h stack/packet.h stack/trace.h stack/wire/*.h stack/tcp/tcp.h \
-                   stack/tcp/config.h stack/udp/udp.h stack/dns/dns.h)
+                   stack/tcp/config.h stack/settings.h stack/udp/udp.h stack/dns/dns.h)
 
 install: all
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib

@@ -113,6 +113,7 @@ static void take_syn_options(struct tcb *tcb, const struct tcp_options *options)
     tcb->ts_recent = tcb->timestamps ? options->tsval : 0;
     tcb->ts_recent_us = tcb->stack->now_us;
     tcb->sack = config->sack && options->sack_permitted;
+    tcb_take_uto(tcb, options->user_timeout);
     tcb_update_mss(tcb);
 }
 
@@ -230,7 +231,8 @@ static enum drop arrives_otherwise(struct tcb *tcb, const struct tcp_segment *se
         drop = arrives_check_ack(tcb, seg); /* fifth */
     if (drop != DROP_NOT || tcb->state == TCPS_CLOSED)
         return drop;
-    route_learn(tcb, seg);                 /* SHLD-24 */
+    route_learn(tcb, seg); /* SHLD-24 */
+    tcb_take_uto(tcb, seg->options.user_timeout);
     arrives_check_urg(tcb, seg);           /* sixth */
     drop = arrives_process_text(tcb, seg); /* seventh */
     if (tcb->state != TCPS_CLOSED)

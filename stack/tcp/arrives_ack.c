@@ -198,6 +198,7 @@ static void on_fin_acked(struct tcb *tcb)
     switch (tcb->state) {
     case TCPS_FIN_WAIT_1:
         tcp_set_state(tcb, TCPS_FIN_WAIT_2, "our FIN is acknowledged", "9293 3.10.7.4 fifth");
+        tcb_timer_clear(tcb, TIMER_LINGER);
         if (!tcb->is_held) /* Departure: nobody is left to wait for the peer's FIN for ever */
             tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + tcb->config->fin_wait_2_us);
         break;

@@ -1,5 +1,6 @@
 /* What can be set about a connection; one documented struct, defaults from the RFCs. The stack's
- * configuration holds the one that new connections start with. */
+ * configuration holds the one that new connections start with. Each field can be set by its name as
+ * well, see settings.h, and many of them while the connection is under way, see tcp_set(). */
 #ifndef TUNTCP_TCP_CONFIG_H
 #define TUNTCP_TCP_CONFIG_H
 
@@ -11,16 +12,25 @@
  * the same. */
 enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ON, TCP_ECN_ACCEPT };
 
+/* Which algorithm sets the congestion window. */
+enum tcp_congestion {
+    TCP_CONGESTION_RENO, /* RFC 5681 */
+};
+
 struct tcp_config {
     bool timestamps;              /* offer RFC 7323 timestamps; default on */
     bool window_scaling;          /* offer RFC 7323 window scaling; on */
     bool sack;                    /* offer RFC 2018 selective acknowledgment; on */
     enum tcp_ecn ecn;             /* RFC 3168 (SHLD-8); accept */
-    bool nagle;                   /* 9293 3.7.4, MUST-17; on */
+    bool nagle;                   /* 9293 3.7.4, MUST-17; on; off is TCP_NODELAY */
+    bool cork;                    /* hold back what fills no segment, cork_limit_us at most; off */
     enum tcp_syn_style syn_style; /* order of the SYN's options; macOS */
+    enum tcp_congestion congestion; /* Reno */
 
     uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
-    uint32_t send_buffer_bytes; /* upper limit; memory is taken as it is used; 1 MiB */
+    uint32_t send_buffer_bytes; /* what tcp_send() accepts ahead of the acknowledgments at first;
+                                   memory is taken as it is used; 1 MiB */
+    uint32_t send_buffer_max_bytes;    /* what that may grow to with the congestion window; 4 MiB */
     uint32_t receive_buffer_bytes;     /* the window offered at first; 128 KiB */
     uint32_t receive_buffer_max_bytes; /* what it may grow to, and what the scale is made for; 65535
                                           << 6 */
@@ -31,11 +41,19 @@ struct tcp_config {
     uint64_t rto_min_us;     /* Departure from RFC 6298 (2.4): 200 ms, as Linux; */
     uint64_t rto_max_us;     /* RFC 6298 (2.5); 60 s */
     uint64_t delayed_ack_us; /* 9293 3.8.6.3, below 0.5 s (MUST-40); 40 ms; 0: no delay */
+    uint64_t cork_limit_us;  /* MUST-60: a corked tail waits so long at most; 200 ms */
     uint64_t r1_count;       /* retransmissions before trouble is reported (SHLD-10); 3 */
-    uint64_t r2_us; /* MUST-21: time without an answer before the connection fails; 15 min (SHLD-11:
-                       at least 100 s; Linux's 15 retransmissions take as long) */
-    uint64_t syn_ack_r2_us; /* the same for the answer to a SYN; 32 s, five transmissions */
-    uint64_t syn_r2_us;     /* the same for a SYN (MUST-23); 180 s */
+    uint64_t r2_us;     /* MUST-21, the user time-out: time without an answer before the connection
+                           fails; 15 min (SHLD-11: at least 100 s; Linux's 15 retransmissions take as
+                           long); NEVER: it does not */
+    uint64_t syn_r2_us; /* the same for a SYN (MUST-23); 180 s */
+    uint64_t syn_ack_r2_us;  /* the same for the answer to a SYN; 32 s, five transmissions */
+    uint8_t syn_retry_count; /* retransmissions of a SYN, whatever time is left; 255: no limit */
+    uint8_t syn_ack_retry_count; /* the same for the answer to one */
+    /* What CLOSE does with data that is not acknowledged yet, 9293 3.9.1.4 and SO_LINGER. NEVER,
+     * the default: it goes on in the background until all has arrived, or R2. A time: a reset ends
+     * that. 0: CLOSE resets at once. */
+    uint64_t linger_us;
     uint64_t msl_us;        /* TIME-WAIT lasts two of them; 30 s */
     uint64_t fin_wait_2_us; /* a closed connection waits so long for the peer's FIN; 60 s */
     /* Keep-alives, 9293 3.8.4. A connection is probed when nothing has arrived for
@@ -59,10 +77,18 @@ struct tcp_config {
     uint64_t path_mtu_raise_again_us; /* and so long after an attempt with success; 2 min */
     unsigned black_hole_count; /* RFC 4821 7.7: after so many time-outs of a full segment smaller
                                   ones are tried; 3, R1; 0: never */
+    /* RFC 5482, the user time-out option: each end tells the other how long it waits, and both
+     * adopt USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)). */
+    bool uto;                   /* ENABLED: send the option and heed it; off */
+    bool uto_changeable;        /* CHANGEABLE: the option may replace r2_us; on. Setting r2_us on a
+                                   connection turns it off */
+    uint64_t uto_advertised_us; /* ADV_UTO; 0: r2_us */
+    uint64_t uto_min_us;        /* L_LIMIT; 100 s, as SHLD-11 */
+    uint64_t uto_max_us;        /* U_LIMIT; 1 h */
 
     unsigned backlog; /* connections that wait for tcp_accept(); 128 */
-    uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48), the same for the life of a
-                         connection (SHLD-23); 0. Not done: changing it under way (SHLD-21). */
+    uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48); 0. Every segment has it (SHLD-22);
+                         tcp_set() changes it under way (SHLD-21), see there for SHLD-23 */
     uint8_t ttl;      /* MUST-49; 64 */
 };
 

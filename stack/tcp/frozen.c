@@ -44,6 +44,7 @@ void frozen_freeze(struct tcb *tcb)
         .ts_recent = tcb->ts_recent,
         .retransmit_count = (uint32_t)tcb->retransmit_count,
         .peer_mss = tcb->peer_mss,
+        .remote_uto = tcb->remote_uto,
         .state = (uint8_t)tcb->state,
         .snd_wnd_shift = tcb->snd_wnd_shift,
         .rcv_wnd_shift = tcb->rcv_wnd_shift,
@@ -128,6 +129,7 @@ struct tcb *frozen_thaw(struct frozen *frozen)
     tcb->retransmit_count = frozen->retransmit_count;
     tcb->unanswered_since_us = frozen->unanswered_since_us;
     tcb->peer_mss = frozen->peer_mss;
+    tcb->remote_uto = frozen->remote_uto;
     tcb->snd_wnd_shift = frozen->snd_wnd_shift;
     tcb->rcv_wnd_shift = frozen->rcv_wnd_shift;
     tcb->rto.backoff_count = frozen->backoff_count;

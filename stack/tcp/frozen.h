@@ -20,7 +20,7 @@ struct frozen {
     uint64_t sent_us;             /* when the last one did */
     uint32_t iss, snd_nxt, snd_wnd, irs, rcv_nxt, rcv_adv;
     uint32_t ts_offset, ts_recent, retransmit_count;
-    uint16_t peer_mss;
+    uint16_t peer_mss, remote_uto;
     uint8_t state; /* enum tcp_state */
     uint8_t snd_wnd_shift, rcv_wnd_shift, backoff_count;
     bool window_scaling, timestamps, sack, passive_open, ecn_is_on, ecn_has_declined;

@@ -159,10 +159,22 @@ static uint32_t usable_window(const struct tcb *tcb)
     return seq_lt(tcb->snd_nxt, edge) ? edge - tcb->snd_nxt : 0;
 }
 
+/* MAY-16: the application has more to come, and what fills no segment waits for it; until it says
+ * that it has not, our FIN is to follow, or cork_limit_us has passed. */
+static bool is_corked(const struct tcb *tcb)
+{
+    return tcb->cork && !tcb->cork_is_over && !tcb->fin_queued;
+}
+
+static void hold_corked(struct tcb *tcb)
+{
+    if (is_corked(tcb) && tcb->deadline_us[TIMER_CORK] == NEVER)
+        tcb_timer_set(tcb, TIMER_CORK, tcb->stack->now_us + tcb->config->cork_limit_us);
+}
+
 /* Sender's silly-window avoidance and Nagle, 9293 3.8.6.2.1 and 3.7.4 (MUST-38, SHLD-7), which
- * the application may turn off (MUST-17). All that it hands over counts as PUSHed, so nothing waits
- * for longer than the peer takes to acknowledge (MUST-60). D is what waits, U what the window
- * leaves. */
+ * the application may turn off (MUST-17). Nothing waits for longer than the peer takes to
+ * acknowledge, or than cork may hold it (MUST-60). D is what waits, U what the window leaves. */
 static bool is_worth_sending(const struct tcb *tcb, uint32_t waiting, uint32_t usable)
 {
     uint32_t size = waiting < usable ? waiting : usable;
@@ -170,17 +182,18 @@ static bool is_worth_sending(const struct tcb *tcb, uint32_t waiting, uint32_t u
 
     if (size >= tcb->snd_mss) /* (1) a full segment */
         return true;
-    if (waiting <= usable && (nothing_in_flight || !tcb->config->nagle || tcb->fin_queued))
+    if (is_corked(tcb))
+        return false;
+    if (waiting <= usable && (nothing_in_flight || !tcb->nagle || tcb->fin_queued))
         return true; /* (2) all there is */
-    return (nothing_in_flight || !tcb->config->nagle) && size > 0 &&
-           size >= tcb->max_snd_wnd / 2; /* (3) */
+    return (nothing_in_flight || !tcb->nagle) && size > 0 && size >= tcb->max_snd_wnd / 2; /* (3) */
 }
 
 /* Cut to whole segments, unless the tail may go too. */
 static uint32_t without_tail(const struct tcb *tcb, uint32_t len, uint32_t waiting)
 {
     uint32_t tail = len % tcb->snd_mss;
-    bool tail_may_go = len == waiting && (!tcb->config->nagle || tcb->fin_queued);
+    bool tail_may_go = len == waiting && (!tcb->nagle || tcb->fin_queued) && !is_corked(tcb);
 
     return len > tcb->snd_mss && tail != 0 && !tail_may_go ? len - tail : len;
 }
@@ -242,7 +255,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
         return false;
     uint32_t usable = usable_window(tcb);
     if (!is_worth_sending(tcb, waiting, usable)) {
-        if (tcb->snd_nxt == tcb->snd_una)
+        hold_corked(tcb);
+        if (tcb->snd_nxt == tcb->snd_una && !is_corked(tcb))
             arm_persist(tcb);
         return false;
     }
@@ -260,13 +274,19 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
             return false;
     }
     len = without_tail(tcb, len, waiting);
+    if (tcb->uto_now && len > tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES)
+        len = tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES; /* MUST-16: room for the option */
     *plan = (struct plan){.seq = tcb->snd_nxt,
                           .len = len,
                           .flags = TCP_ACK,
                           .is_new_data = true,
                           .cause = "data from the application"};
-    if (len == waiting && tcb->fin_queued)
-        plan->flags |= TCP_FIN;
+    if (len == waiting) {
+        tcb->cork_is_over = false;
+        tcb_timer_clear(tcb, TIMER_CORK);
+        if (tcb->fin_queued)
+            plan->flags |= TCP_FIN;
+    }
     return true;
 }
 
@@ -442,10 +462,22 @@ static void fill_syn_options(const struct tcb *tcb, struct tcp_options *options,
     options->window_scale = tcb->rcv_wnd_shift;
     options->has_timestamps = is_answer ? tcb->timestamps : config->timestamps;
     options->sack_permitted = is_answer ? tcb->sack : config->sack;
+    if (config->uto)
+        options->user_timeout = tcp_user_timeout_field(tcb_advertised_uto_us(tcb) / 1000000);
 }
 
-static void fill_options(const struct tcb *tcb, const struct plan *plan,
-                         struct tcp_options *options)
+/* RFC 5482 (3): ADV_UTO rides on the first segment behind our SYN, and again whenever it has
+ * changed; on one with room for it, SACK blocks go first. */
+static void fill_user_timeout(struct tcb *tcb, const struct plan *plan, struct tcp_options *options)
+{
+    if (!tcb->uto_now || options->sack_count > 0 ||
+        plan->len > tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES)
+        return;
+    options->user_timeout = tcp_user_timeout_field(tcb_advertised_uto_us(tcb) / 1000000);
+    tcb->uto_now = false;
+}
+
+static void fill_options(struct tcb *tcb, const struct plan *plan, struct tcp_options *options)
 {
     enum { SACK_MAX_WITH_TIMESTAMPS = 3 };
 
@@ -459,6 +491,7 @@ static void fill_options(const struct tcb *tcb, const struct plan *plan,
             options->sack_count =
                 ranges_sack(&tcb->out_of_order, options->sack,
                             tcb->timestamps ? SACK_MAX_WITH_TIMESTAMPS : TCP_SACK_BLOCKS_MAX);
+        fill_user_timeout(tcb, plan, options);
     }
     if (options->has_timestamps) {
         options->tsval = tcb_tsval(tcb);

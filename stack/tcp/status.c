@@ -40,7 +40,7 @@ unsigned tcp_readiness(const struct tcb *tcb)
 
     if (tcb->receive_ring.used > 0 || peer_has_closed(tcb) || tcb->error != TCP_OK)
         readiness |= TCP_READABLE;
-    if (may_send && tcb->send_ring.used < tcb->config->send_buffer_bytes)
+    if (may_send && tcb->send_ring.used < tcb_send_limit(tcb))
         readiness |= TCP_WRITABLE;
     if (tcb->accept_first != NULL)
         readiness |= TCP_ACCEPTABLE;
@@ -62,6 +62,18 @@ enum tcp_err tcp_error(const struct tcb *tcb)
     return tcb->error;
 }
 
+static uint32_t resent_bytes(const struct tcb *tcb)
+{
+    uint32_t sum = 0;
+
+    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->in_flight, i);
+        if (record->transmission_count > 1 && !record->lost && !record->sacked)
+            sum += record->end - record->start;
+    }
+    return sum;
+}
+
 void tcp_status(const struct tcb *tcb, struct tcp_status *status)
 {
     *status = (struct tcp_status){
@@ -81,6 +93,8 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .path_mtu_bytes = (uint16_t)(tcb_header_bytes(tcb) + tcb->snd_mss),
         .snd_mss_bytes = tcb->snd_mss,
         .rcv_mss_bytes = tcb_announced_mss(tcb),
+        .peer_mss_bytes = tcb->peer_mss,
+        .path_mtu_bytes = tcb->path_mtu,
         .snd_wnd_shift = tcb->snd_wnd_shift,
         .rcv_wnd_shift = tcb->rcv_wnd_shift,
         .timestamps = tcb->timestamps,
@@ -94,6 +108,10 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .backoff_count = tcb->rto.backoff_count,
         .send_queued_bytes = tcb->send_ring.used,
         .receive_queued_bytes = tcb->receive_ring.used,
+        .unsent_bytes = tcb->state == TCPS_CLOSED ? 0 : tcb_unsent_bytes(tcb),
+        .sacked_bytes = tcb->in_flight.sacked_bytes,
+        .lost_bytes = tcb->in_flight.lost_bytes,
+        .resent_bytes = resent_bytes(tcb),
         .urgent_bytes = tcb_urgent_bytes(tcb),
         .out_of_order_ranges = tcb->out_of_order.count,
         .bytes_sent = tcb->bytes_sent,
@@ -102,13 +120,25 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .segments_sent = tcb->segments_sent,
         .segments_received = tcb->segments_received,
         .retransmit_count = tcb->retransmit_count,
-        .congestion_control = tcb->cc.ops == NULL ? "reno" : tcb->cc.ops->name,
+        .congestion_control = congestion_ops_of(tcb->config->congestion)->name,
         .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
+        .user_timeout_us = tcb_user_timeout_us(tcb),
+        .remote_user_timeout_us = tcp_user_timeout_s(tcb->remote_uto) * 1000000,
+        .send_buffer_bytes = tcb_send_limit(tcb),
+        .receive_buffer_bytes = tcb->rcv_buffer_bytes,
+        .tos = tcb->config->tos,
+        .ttl = tcb->config->ttl,
+        .nagle = tcb->nagle,
+        .cork = tcb->cork,
+        .keepalive = tcb->keepalive,
         .error = tcb->error,
         .soft_error = tcb->soft_error,
     };
     for (int t = 0; t < TIMER_COUNT; t++)
         status->deadline_us[t] = tcb->deadline_us[t];
+    for (unsigned i = 0; i < tcb->out_of_order.count && i < TCP_STATUS_RANGES_MAX; i++)
+        status->out_of_order[i] = (struct tcp_status_range){tcb->out_of_order.range[i].start,
+                                                            tcb->out_of_order.range[i].end};
 }
 
 const char *tcp_state_name(enum tcp_state state)
@@ -134,6 +164,8 @@ const char *tcp_timer_name(enum tcp_timer timer)
         [TIMER_TIME_WAIT] = "TIME-WAIT",
         [TIMER_IDLE] = "idle",
         [TIMER_KEEPALIVE] = "keep-alive",
+        [TIMER_CORK] = "cork",
+        [TIMER_LINGER] = "linger",
     };
 
     return (unsigned)timer < TIMER_COUNT ? names[timer] : "unknown";

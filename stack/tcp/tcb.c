@@ -54,6 +54,8 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcb_update_mss(tcb);
     tcb->rcv_mss = tcb_announced_mss(tcb) < 536 ? tcb_announced_mss(tcb) : 536;
     tcb->keepalive = config->keepalive;
+    tcb->nagle = config->nagle;
+    tcb->cork = config->cork;
     tcb->progress_us = tcb->last_sent_us = tcb->last_heard_us = stack->now_us;
     return tcb;
 }
@@ -127,8 +129,11 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
     recovery_start(tcb);
     if (tcb->fin_queued)
         tcp_set_state(tcb, TCPS_FIN_WAIT_1, "CLOSE was called before", "9293 3.10.4");
+    tcb->uto_now = tcb->config->uto; /* RFC 5482 (3): once more behind the SYN */
     if (tcb->listener != NULL) {
         tcb->keepalive = tcb->listener->keepalive;
+        tcb->nagle = tcb->listener->nagle;
+        tcb->cork = tcb->listener->cork;
         tcb_notify(tcb->listener);
     }
     tcb_watch_silence(tcb);
@@ -160,7 +165,7 @@ void tcb_watch_silence(struct tcb *tcb)
     tcb->keepalive_probe_count = 0;
     tcb->keepalive_now = false;
     if (tcb_is_kept_alive(tcb))
-        tcb_timer_set(tcb, TIMER_KEEPALIVE, tcb->last_heard_us + tcb->config->keepalive_idle_us);
+        tcb_timer_set(tcb, TIMER_KEEPALIVE, tcb->last_heard_us + tcb_keepalive_idle_us(tcb));
     else
         tcb_timer_clear(tcb, TIMER_KEEPALIVE);
 }
@@ -243,4 +248,57 @@ uint32_t tcb_unsent_bytes(const struct tcb *tcb)
     if (tcb->fin_sent && sent > 0)
         sent--;
     return tcb->send_ring.used - sent;
+}
+
+uint32_t tcb_send_limit(const struct tcb *tcb)
+{
+    const struct tcp_config *config = tcb->config;
+    uint64_t wanted = 2 * (uint64_t)tcb->cc.cwnd;
+
+    if (wanted > config->send_buffer_max_bytes)
+        wanted = config->send_buffer_max_bytes;
+    return wanted > config->send_buffer_bytes ? (uint32_t)wanted : config->send_buffer_bytes;
+}
+
+/* ---- the user time-out, RFC 5482 */
+
+uint64_t tcb_advertised_uto_us(const struct tcb *tcb)
+{
+    const struct tcp_config *config = tcb->config;
+
+    return config->uto_advertised_us != 0 ? config->uto_advertised_us : config->r2_us;
+}
+
+/* (3.1). Before the peer has said anything REMOTE_UTO counts as 0: what we tell it is what we do.
+ */
+uint64_t tcb_user_timeout_us(const struct tcb *tcb)
+{
+    const struct tcp_config *config = tcb->config;
+
+    if (!config->uto || !config->uto_changeable)
+        return config->r2_us;
+    uint64_t adv_us = tcb_advertised_uto_us(tcb);
+    uint64_t remote_us = tcp_user_timeout_s(tcb->remote_uto) * 1000000;
+    uint64_t wanted_us = adv_us > remote_us ? adv_us : remote_us;
+    if (wanted_us < config->uto_min_us)
+        wanted_us = config->uto_min_us;
+    return wanted_us < config->uto_max_us ? wanted_us : config->uto_max_us;
+}
+
+uint64_t tcb_keepalive_idle_us(const struct tcb *tcb)
+{
+    enum { SECOND_US = 1000000 };
+    uint64_t idle_us = tcb->config->keepalive_idle_us;
+    uint64_t user_timeout_us = tcb_user_timeout_us(tcb);
+
+    if (!tcb->config->uto || user_timeout_us == NEVER || idle_us > user_timeout_us)
+        return idle_us;
+    return user_timeout_us + SECOND_US;
+}
+
+/* Kept even if it may not change anything here: tcp_status() tells the application (3.1). */
+void tcb_take_uto(struct tcb *tcb, uint16_t user_timeout)
+{
+    if (tcb->config->uto && user_timeout != 0)
+        tcb->remote_uto = user_timeout;
 }

@@ -21,7 +21,8 @@
 /* An empty buffer's memory is given back after so long. */
 enum { TCB_IDLE_US = 1000000 };
 
-/* A configuration shared by a listener and its children; freed with the last of them. */
+/* A configuration shared by a listener and its children, or of one connection alone once tcp_set()
+ * has changed it; freed with the last of them. */
 struct shared_config {
     unsigned holder_count;
     struct tcp_config config;
@@ -120,9 +121,14 @@ struct tcb {
     unsigned probe_count;     /* zero-window probes in a row */
     unsigned unanswered_probe_count; /* those since the last answer */
     bool keepalive;                  /* MUST-24 */
-    unsigned keepalive_probe_count;  /* keep-alive probes in a row that were not answered */
-    uint64_t last_heard_us;          /* when the peer was heard last, see tcp_arrives() */
-    bool trouble_reported;           /* R1 passed, SHLD-9 */
+    bool nagle, cork;    /* MUST-17, MAY-16. These and keepalive are here and not in a copy of
+                            the configuration, because servers set them on each connection */
+    bool cork_is_over;   /* what waits goes out: cork_limit_us has passed */
+    bool uto_now;        /* the peer is to hear of our user time-out, RFC 5482 */
+    uint16_t remote_uto; /* REMOTE_UTO as its option had it; 0: none yet */
+    unsigned keepalive_probe_count; /* keep-alive probes in a row that were not answered */
+    uint64_t last_heard_us;         /* when the peer was heard last, see tcp_arrives() */
+    bool trouble_reported;          /* R1 passed, SHLD-9 */
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;
@@ -153,7 +159,20 @@ static inline bool tcb_is_kept_alive(const struct tcb *tcb)
     return tcb->keepalive && tcb->state >= TCPS_ESTABLISHED && tcb->state != TCPS_TIME_WAIT;
 }
 
-/* Let the keep-alive timer, if it is to run, expire keepalive_idle_us after the peer was heard. */
+/* RFC 5482: USER_TIMEOUT, which is R2 of a synchronized connection, and the ADV_UTO that our option
+ * tells. */
+uint64_t tcb_user_timeout_us(const struct tcb *tcb);
+uint64_t tcb_advertised_uto_us(const struct tcb *tcb);
+/* How long the peer may be silent before it is probed. RFC 5482 (4.2): longer than USER_TIMEOUT. */
+uint64_t tcb_keepalive_idle_us(const struct tcb *tcb);
+/* A user time-out option of the peer's. */
+void tcb_take_uto(struct tcb *tcb, uint16_t user_timeout);
+
+/* What tcp_send() keeps at most: enough for the window in flight and as much again, which the
+ * application writes meanwhile. It follows the congestion window up and down. */
+uint32_t tcb_send_limit(const struct tcb *tcb);
+
+/* Let the keep-alive timer, if it is to run, expire when the peer has been silent for so long. */
 void tcb_watch_silence(struct tcb *tcb);
 /* Ask to be pulled for output. */
 void tcb_wants_output(struct tcb *tcb);

@@ -63,6 +63,8 @@ enum tcp_timer {
     TIMER_TIME_WAIT, /* 2 MSL, and the wait for a FIN in FIN-WAIT-2 after tcp_close() */
     TIMER_IDLE,      /* gives the memory of empty buffers back */
     TIMER_KEEPALIVE, /* 9293 3.8.4; runs only where keep-alives are on */
+    TIMER_CORK,      /* a corked tail has waited long enough */
+    TIMER_LINGER,    /* after tcp_close(): what is not acknowledged by then is given up */
     TIMER_COUNT,
 };
 
@@ -106,14 +108,27 @@ void tcp_receive_consume(struct tcb *tcb, size_t len);
 /* Half-close: our FIN follows the bytes accepted so far; receiving goes on. 0 or an error. */
 int tcp_shutdown(struct tcb *tcb);
 /* CLOSE (9293 3.10.4): as tcp_shutdown(), and the handle is given back; the connection goes on by
- * itself until it is closed in order. With bytes unread it is reset instead (SHLD-3). NULL is fine.
- */
+ * itself until it is closed in order, for linger_us at most. With bytes unread, or a linger_us of
+ * 0, it is reset instead (SHLD-3). NULL is fine. */
 void tcp_close(struct tcb *tcb);
 /* ABORT (9293 3.10.5): RST to the peer, handle given back. NULL is fine. */
 void tcp_abort(struct tcb *tcb);
 
-/* Switch keep-alives on or off (9293 3.8.4, MUST-24), in any state; the intervals are the
- * configuration's (MUST-27). Connections that a listener completes start with its setting. */
+/* Change a setting of a connection under way, by the name of its field in struct tcp_config
+ * (settings.h): nagle (MUST-17), cork, keepalive (MUST-24) and its times (MUST-27), r2_us, the user
+ * time-out (MUST-21), the uto_ fields, linger_us, tos (SHLD-21), ttl (MUST-49), buffers and
+ * time-outs. tos is the whole former Type of Service octet: leave its lower two bits 0, they are
+ * ECN's. An application should not change it without need (SHLD-23): packets of two classes
+ * overtake each other, and congestion control takes that for loss.
+ *
+ * On a listener every setting can be changed; the connections that come afterwards start with it.
+ * Setting r2_us turns uto_changeable off, as RFC 5482 (3) wants it.
+ *
+ * The first call for anything but nagle, cork and keepalive takes memory for a configuration of the
+ * connection's own. Returns 0; TCP_ERR_INVALID when there is no such setting, it cannot change any
+ * more, or the value is beyond its limits; TCP_ERR_NOT_OPEN in CLOSED; or TCP_ERR_RESOURCES. */
+int tcp_set(struct tcb *tcb, const char *name, uint64_t value);
+/* The same as tcp_set() of keepalive. */
 void tcp_set_keepalive(struct tcb *tcb, bool on);
 
 /* Bits of enum tcp_readiness, now. */
@@ -124,6 +139,12 @@ enum tcp_err tcp_error(const struct tcb *tcb);
 /* The application's own pointer, for loops over stack_next_ready(). */
 void tcp_set_context(struct tcb *tcb, void *context);
 void *tcp_context(const struct tcb *tcb);
+
+enum { TCP_STATUS_RANGES_MAX = 4 };
+
+struct tcp_status_range {
+    uint32_t start, end; /* [start, end) */
+};
 
 /* STATUS (9293 3.10.6): what `ss -ti` shows, under the RFC's names. Relative sequence numbers are
  * obtained by subtracting iss or irs. */
@@ -136,6 +157,7 @@ struct tcp_status {
     uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
     uint16_t path_mtu_bytes;               /* the largest packets that are sent */
     uint32_t snd_mss_bytes, rcv_mss_bytes; /* without options; what the peer can get, what we can */
+    uint16_t peer_mss_bytes, path_mtu_bytes; /* the peer's MSS option; 0: no router said a thing */
     uint8_t snd_wnd_shift, rcv_wnd_shift;
     bool timestamps, sack, window_scaling; /* negotiated */
     bool ecn;                              /* the same: marks are echoed, RFC 3168 */
@@ -144,12 +166,21 @@ struct tcp_status {
     unsigned backoff_count;
     uint64_t deadline_us[TIMER_COUNT]; /* NEVER: not running */
     size_t send_queued_bytes, receive_queued_bytes;
-    uint32_t urgent_bytes; /* still to be read up to the end of urgent data, MUST-33 */
-    unsigned out_of_order_ranges;
+    /* Of what is queued: not sent yet, held by the peer (SACK), held to be lost, and sent again but
+     * not acknowledged. */
+    uint32_t unsent_bytes, sacked_bytes, lost_bytes, resent_bytes;
+    uint32_t urgent_bytes;        /* still to be read up to the end of urgent data, MUST-33 */
+    unsigned out_of_order_ranges; /* how many there are; the lowest of them: */
+    struct tcp_status_range out_of_order[TCP_STATUS_RANGES_MAX];
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;
     const char *congestion_control;
     bool in_recovery;
+    uint64_t user_timeout_us; /* R2 in use: r2_us, or what RFC 5482 made of it; NEVER: none */
+    uint64_t remote_user_timeout_us;                  /* what the peer's option says; 0: nothing */
+    uint32_t send_buffer_bytes, receive_buffer_bytes; /* as autotuning has them now */
+    uint8_t tos, ttl;
+    bool nagle, cork, keepalive;
     enum tcp_err error;
     enum tcp_err soft_error;
 };

@@ -13,6 +13,8 @@ static void on_delayed_ack(struct tcb *tcb);
 static void on_time_wait(struct tcb *tcb);
 static void on_idle(struct tcb *tcb);
 static void on_keepalive(struct tcb *tcb);
+static void on_cork(struct tcb *tcb);
+static void on_linger(struct tcb *tcb);
 
 static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_RETRANSMIT] = on_retransmit,
@@ -21,6 +23,8 @@ static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_TIME_WAIT] = on_time_wait,
     [TIMER_IDLE] = on_idle,
     [TIMER_KEEPALIVE] = on_keepalive,
+    [TIMER_CORK] = on_cork,
+    [TIMER_LINGER] = on_linger,
 };
 
 static void trace_fired(const struct tcb *tcb, int timer)
@@ -57,12 +61,22 @@ void tcp_on_time(struct tcb *tcb)
 
 /* R2 of the state. A SYN goes the way of all segments (MUST-22) and is given 3 minutes (MUST-23).
  * Departure from MUST-23: the answer to one is given far less, since the peer will repeat its SYN,
- * and since a flood of forged ones fills the backlog for so long. */
+ * and since a flood of forged ones fills the backlog for so long. RFC 5482 (3.3): the option speaks
+ * of the synchronized states alone. */
 static uint64_t r2_of(const struct tcb *tcb)
 {
     if (tcb_is_synchronized(tcb))
-        return tcb->config->r2_us;
+        return tcb_user_timeout_us(tcb);
     return tcb->passive_open ? tcb->config->syn_ack_r2_us : tcb->config->syn_r2_us;
+}
+
+/* A SYN, or the answer to one, has been sent again as often as it may be. */
+static bool has_no_retry_left(const struct tcb *tcb, unsigned attempts)
+{
+    const struct tcp_config *config = tcb->config;
+    unsigned limit = tcb->passive_open ? config->syn_ack_retry_count : config->syn_retry_count;
+
+    return !tcb_is_synchronized(tcb) && limit != UINT8_MAX && attempts > limit;
 }
 
 /* R1 and R2, 9293 3.8.3: true when the connection has been given up, at R2 (SHLD-11). At R1 IP is
@@ -78,12 +92,14 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
      * who could abort it, and a peer that never opens its window would keep it for ever. */
     bool is_orphan = !tcb->is_held && tcb->listener == NULL && now_us - tcb->progress_us >= r2_us;
 
-    if (is_unanswered || is_orphan) {
+    bool has_retried = has_no_retry_left(tcb, attempts);
+    if (is_unanswered || is_orphan || has_retried) {
         if (!in_handshake)
             tcp_send_reset(tcb, "gives up: no answer for too long (R2)");
         tcb_fail(tcb,
                  tcb->soft_error != TCP_OK && in_handshake ? tcb->soft_error : TCP_ERR_TIMED_OUT,
-                 "no answer for too long (R2)", "9293 3.8.3");
+                 has_retried ? "no answer to any of the SYNs" : "no answer for too long (R2)",
+                 "9293 3.8.3");
         return true;
     }
     if (attempts >= tcb->config->r1_count && !tcb->trouble_reported) { /* SHLD-9, SHLD-10 */
@@ -109,6 +125,16 @@ static uint64_t before_r2(const struct tcb *tcb, uint64_t wait_us)
     uint64_t left_us = r2_of(tcb) > passed_us ? r2_of(tcb) - passed_us : 0;
 
     return now_us + (wait_us < left_us ? wait_us : left_us);
+}
+
+void tcp_bring_r2_forward(struct tcb *tcb)
+{
+    static const enum tcp_timer timers[] = {TIMER_RETRANSMIT, TIMER_PERSIST};
+    uint64_t due_us = before_r2(tcb, NEVER / 2);
+
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+        if (tcb->deadline_us[timers[i]] != NEVER && tcb->deadline_us[timers[i]] > due_us)
+            tcb_timer_set(tcb, timers[i], due_us);
 }
 
 /* RFC 6298 (5.4) to (5.6). */
@@ -183,10 +209,10 @@ static void on_keepalive(struct tcb *tcb)
     if (!tcb_is_kept_alive(tcb))
         return;
     if (!is_idle) {
-        tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + config->keepalive_idle_us);
+        tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + tcb_keepalive_idle_us(tcb));
         return;
     }
-    if (now_us - tcb->last_heard_us < config->keepalive_idle_us) {
+    if (now_us - tcb->last_heard_us < tcb_keepalive_idle_us(tcb)) {
         tcb_watch_silence(tcb);
         return;
     }
@@ -199,4 +225,18 @@ static void on_keepalive(struct tcb *tcb)
     tcb->keepalive_now = true;
     tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + config->keepalive_interval_us);
     tcb_wants_output(tcb);
+}
+
+/* MUST-60: the application has kept cork in for long enough. */
+static void on_cork(struct tcb *tcb)
+{
+    tcb->cork_is_over = true;
+    tcb_wants_output(tcb);
+}
+
+/* What CLOSE left to be sent has not all arrived in linger_us. */
+static void on_linger(struct tcb *tcb)
+{
+    tcp_send_reset(tcb, "CLOSE: the linger time is over (9293 3.9.1.4)");
+    tcb_fail(tcb, TCP_ERR_ABORTED, "the linger time is over", "9293 3.9.1.4");
 }

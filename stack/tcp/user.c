@@ -174,8 +174,9 @@ struct tcb *tcp_accept(struct tcb *listener)
  *
  * Urgent data is sent by tcp_send_urgent() (MUST-30, MUST-31); new applications should not use it
  * (SHLD-13).
- * Not done: a PUSH flag (MAY-15), a FLUSH call (MAY-14), or holding data back for more to come
- * (MAY-16), Nagle's algorithm apart: each SEND counts as PUSHed. */
+ * Each SEND counts as PUSHed, unless the cork setting holds it back for more to come (MAY-16).
+ * Not done: a PUSH flag (MAY-15) and a FLUSH call (MAY-14) beside it: taking the cork out is both.
+ */
 
 static enum tcp_err may_send(const struct tcb *tcb)
 {
@@ -207,7 +208,7 @@ ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len)
 
     if (error != TCP_OK)
         return error;
-    size_t accepted = ring_write(&tcb->send_ring, data, len, tcb->config->send_buffer_bytes);
+    size_t accepted = ring_write(&tcb->send_ring, data, len, tcb_send_limit(tcb));
     tcb->last_readiness = tcp_readiness(tcb);
     if (accepted > 0)
         tcb_wants_output(tcb);
@@ -235,7 +236,7 @@ uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room)
     *room = 0;
     if (may_send(tcb) != TCP_OK)
         return NULL;
-    return ring_reserve(&tcb->send_ring, tcb->config->send_buffer_bytes, room);
+    return ring_reserve(&tcb->send_ring, tcb_send_limit(tcb), room);
 }
 
 ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
@@ -365,12 +366,32 @@ static void release(struct tcb *tcb)
     queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
 }
 
+/* CLOSE of a connection with nothing unread: in order, in the background, but not for longer than
+ * linger_us (9293 3.9.1.4, SO_LINGER). */
+static void close_in_order(struct tcb *tcb)
+{
+    uint64_t linger_us = tcb->config->linger_us;
+
+    ranges_free(&tcb->out_of_order); /* nobody reads: new text is answered by RST */
+    ring_release(&tcb->receive_ring);
+    (void)tcp_shutdown(tcb);
+    bool is_under_way =
+        tcb->state != TCPS_CLOSED && tcb->state != TCPS_FIN_WAIT_2 && tcb->state != TCPS_TIME_WAIT;
+    if (linger_us != NEVER && is_under_way)
+        tcb_timer_set(tcb, TIMER_LINGER, tcb->stack->now_us + linger_us);
+}
+
 /* MAY-1: done. CLOSE gives the handle back, so nothing can be read any more; tcp_shutdown() is the
  * half-close. */
 void tcp_close(struct tcb *tcb)
 {
     if (tcb == NULL)
         return;
+    if (tcb->config->linger_us == 0 && tcb->state >= TCPS_SYN_RECEIVED &&
+        tcb->state <= TCPS_LAST_ACK) {
+        tcp_abort(tcb);
+        return;
+    }
     release(tcb);
     if (tcb->state == TCPS_LISTEN)
         close_listener(tcb);
@@ -381,9 +402,7 @@ void tcp_close(struct tcb *tcb)
         tcp_send_reset(tcb, "CLOSE with data unread (SHLD-3)");
         tcb_fail(tcb, TCP_OK, "CLOSE with data unread", "9293 3.6.1");
     } else {
-        ranges_free(&tcb->out_of_order); /* nobody reads: new text is answered by RST */
-        ring_release(&tcb->receive_ring);
-        (void)tcp_shutdown(tcb);
+        close_in_order(tcb);
     }
     if (tcb->state == TCPS_FIN_WAIT_2)
         tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + tcb->config->fin_wait_2_us);
@@ -404,16 +423,6 @@ void tcp_abort(struct tcb *tcb)
     if (tcb->state != TCPS_CLOSED)
         tcb_fail(tcb, TCP_ERR_ABORTED, "ABORT call", "9293 3.10.5");
     layer_settle(tcb);
-}
-
-/* ---- options of a connection */
-
-void tcp_set_keepalive(struct tcb *tcb, bool on)
-{
-    if (tcb->keepalive == on) /* probes that are under way go on */
-        return;
-    tcb->keepalive = on;
-    tcb_watch_silence(tcb);
 }
 
 /* ---- what the application keeps with it */

@@ -10,6 +10,7 @@
  * goes out are IP packets of ours, time does not stand still, and memory stays within the limits of
  * the configuration. */
 #include "../../stack/instance.h"
+#include "../../stack/settings.h"
 #include "../../stack/tcp/tcb.h"
 #include "../../stack/tcp/tcp.h"
 #include "../../stack/udp/udp.h"
@@ -173,6 +174,8 @@ static void plausible_options(struct run *run, const struct peer *peer, struct t
         options->tsval = (uint32_t)(run->now_us / 1000) + (which & 32 ? take(run, 1) - 128 : 0);
         options->tsecr = peer->tsval;
     }
+    if (which & 128)
+        options->user_timeout = (uint16_t)(run->now_us >> 10);
     if (!options->has_mss && which & 64) {
         options->sack_count = 1 + which % 3;
         for (unsigned i = 0; i < options->sack_count; i++) {
@@ -294,6 +297,14 @@ static void open_or_accept(struct run *run, struct tcb **handle, bool active)
                : tcp_accept(run->listener);
 }
 
+/* A setting of the table, of the stack's and beyond the limits too: then it is refused. */
+static void change_setting(struct tcb *tcb, unsigned which, uint64_t value)
+{
+    for (; settings_at(which) == NULL; which /= 2)
+        continue;
+    tcp_set(tcb, settings_at(which)->name, value >> (value & 31)); /* small ones, often */
+}
+
 static void use(struct run *run, struct tcb *tcb, uint32_t call)
 {
     uint8_t memory[1024] = {0};
@@ -328,7 +339,7 @@ static void use(struct run *run, struct tcb *tcb, uint32_t call)
         HOLDS(tcp_send_urgent(tcb, memory, len) <= (ptrdiff_t)len);
         break;
     case 7:
-        tcp_set_keepalive(tcb, len & 1);
+        change_setting(tcb, (unsigned)len, take(run, 4));
         break;
     default:
         break;
@@ -451,6 +462,7 @@ static struct stack *new_stack(struct run *run)
     config.out_queue_max = 32;
     config.tcp.backlog = BACKLOG;
     config.tcp.send_buffer_bytes = 20000;
+    config.tcp.send_buffer_max_bytes = 50000;
     config.tcp.receive_buffer_bytes = 8000;
     config.tcp.receive_buffer_max_bytes = 100000;
     return stack_new(&config, run->now_us);

@@ -176,6 +176,16 @@ static void any_keepalive(uint64_t *r, struct tcp_config *tcp)
     tcp->keepalive_count = UINT32_MAX; /* no luck is so bad */
 }
 
+/* The user time-out option stays off beside keep-alives, which it would put off (RFC 5482 4.2). */
+static void any_extras(uint64_t *r, struct tcp_config *tcp)
+{
+    tcp->cork = one_in(r, 4);
+    tcp->uto = !tcp->keepalive && one_in(r, 3);
+    tcp->uto_max_us = tcp->r2_us;
+    if (one_in(r, 2))
+        tcp->send_buffer_max_bytes = tcp->send_buffer_bytes;
+}
+
 /* In which order the two close. */
 static void any_order(uint64_t *r, struct sim_plan *plan)
 {
@@ -230,6 +240,7 @@ struct sim_plan sim_plan_random(uint64_t seed)
     }
     for (unsigned end = 0; end < 2; end++) {
         any_keepalive(r, &plan.tcp[end]);
+        any_extras(r, &plan.tcp[end]);
         plan.app[end].sends_urgent = one_in(r, 4);
     }
     return plan;
@@ -246,13 +257,14 @@ const char *sim_plan_format(const struct sim_plan *plan, char *text, size_t room
         len += (size_t)snprintf(
             text + len, room - len,
             "  end %u: link: %s\n"
-            "    %s%s%s%s%s mss %u send-buffer %u receive-buffer %u..%u gso %u iss %u\n"
+            "    %s%s%s%s%s%s%s mss %u send-buffer %u..%u receive-buffer %u..%u gso %u iss %u\n"
             "    sends %llu by %u every %llu us, reads %u every %llu us, stops at %llu for %llu us"
             "%s%s%s%s%s shutdown %d close %d\n",
             end, link_config_format(&plan->link[end], link, sizeof link), tcp->sack ? "sack " : "",
             tcp->timestamps ? "timestamps " : "", tcp->window_scaling ? "scaling " : "",
-            tcp->nagle ? "nagle " : "", tcp->syn_style == TCP_SYN_STYLE_LINUX ? "linux" : "macos",
-            tcp->mss_clamp_bytes, tcp->send_buffer_bytes, tcp->receive_buffer_bytes,
+            tcp->nagle ? "nagle " : "", tcp->cork ? "cork " : "", tcp->uto ? "uto " : "",
+            tcp->syn_style == TCP_SYN_STYLE_LINUX ? "linux" : "macos", tcp->mss_clamp_bytes,
+            tcp->send_buffer_bytes, tcp->send_buffer_max_bytes, tcp->receive_buffer_bytes,
             tcp->receive_buffer_max_bytes, plan->gso_max_bytes[end], plan->iss[end],
             (unsigned long long)app->send_bytes, app->write_max_bytes,
             (unsigned long long)app->write_pause_us, app->read_max_bytes,

@@ -1,6 +1,7 @@
 /* Requirements of RFC 9293 that no conversation of the other files shows: what the application sets
  * for one connection (3.7.4, 3.8.3, 3.9.1.9, 3.9.2), addresses (3.9.1.1), what is ignored (3.5.3,
  * 3.9.2), and what a closed window does not stop (3.4, 3.8.6.1). */
+#include "../../stack/tcp/tcb.h"
 #include "talk.h"
 
 #include "../../stack/wire/icmp.h"
@@ -161,6 +162,70 @@ START_TEST(differentiated_services_field_is_the_applications)
     talk_free(t);
     t = talk_new(NULL);
     open_and_abort(t, &config, look_at_tos);
+    talk_free(t);
+}
+END_TEST
+
+static void speaks(struct talk *t, uint8_t tos, uint8_t ttl)
+{
+    const uint8_t *packet = t->sent[t->sent_first].bytes;
+
+    app_writes(t, 10);
+    ck_assert_uint_eq(packet[1], tos);
+    ck_assert_uint_eq(packet[8], ttl);
+    talk_next_sent(t);
+    t->sent_count = 0;
+    t->sent_first = 0;
+    peer_sends(t, segment(". 1:1(0) ack %u", t->written + 1));
+}
+
+/* SHLD-21, SHLD-22, MUST-49: changed under way, and of this connection alone. */
+START_TEST(differentiated_services_field_and_ttl_can_be_changed_under_way)
+{
+    struct talk *t = talk_established("mss 1460");
+
+    speaks(t, 0, 64);
+    ck_assert_int_eq(tcp_set(t->tcb, "tos", 0x28), TCP_OK);
+    speaks(t, 0x28, 64);
+    ck_assert_int_eq(tcp_set(t->tcb, "ttl", 9), TCP_OK);
+    speaks(t, 0x28, 9);
+    ck_assert_uint_eq(talk_status(t).tos, 0x28);
+    ck_assert_uint_eq(talk_status(t).ttl, 9);
+    ck_assert_uint_eq(stack_config(t->stack)->tcp.tos, 0);
+    talk_free(t);
+}
+END_TEST
+
+/* The configuration is shared until it is changed, and then by nobody else's doing. */
+START_TEST(setting_of_one_connection_leaves_its_siblings_and_the_listener_alone)
+{
+    struct talk *t = talk_new(NULL);
+    struct tcp_config config = stack_config(t->stack)->tcp;
+
+    t->listener = tcp_open_passive(t->stack, NULL, TALK_LISTEN_PORT, &config, NULL);
+    t->our_port = TALK_LISTEN_PORT;
+    struct tcb *child[3];
+    for (int i = 0; i < 3; i++) {
+        t->peer_port = (uint16_t)(TALK_PEER_PORT + i);
+        peer_sends(t, "S 0:0(0) win 65535 <mss 1460>");
+        we_send(t, "S. 0:0(0) ack 1");
+        peer_sends(t, ". 1:1(0) ack 1");
+        child[i] = tcp_accept(t->listener);
+        ck_assert_ptr_nonnull(child[i]);
+        ck_assert_ptr_eq(child[i]->config, t->listener->config);
+    }
+    ck_assert_int_eq(tcp_set(child[1], "nagle", 0), TCP_OK); /* needs no copy */
+    ck_assert_ptr_eq(child[1]->config, t->listener->config);
+    ck_assert_int_eq(tcp_set(child[0], "r2_us", 5000000), TCP_OK);
+    ck_assert_uint_eq(child[0]->config->r2_us, 5000000);
+    ck_assert_uint_eq(child[1]->config->r2_us, config.r2_us);
+    ck_assert_int_eq(tcp_set(t->listener, "r2_us", 7000000), TCP_OK);
+    ck_assert_uint_eq(t->listener->config->r2_us, 7000000);
+    ck_assert_uint_eq(child[1]->config->r2_us, config.r2_us);
+    const struct tcp_config *own = child[0]->config;
+    ck_assert_int_eq(tcp_set(child[0], "ttl", 3), TCP_OK); /* the copy is its own already */
+    ck_assert_ptr_eq(child[0]->config, own);
+    t->tcb = child[2];
     talk_free(t);
 }
 END_TEST
@@ -421,6 +486,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, nagle_is_turned_off_for_one_connection_alone);
     tcase_add_test(tc, r2_is_set_for_one_connection_alone);
     tcase_add_test(tc, differentiated_services_field_is_the_applications);
+    tcase_add_test(tc, differentiated_services_field_and_ttl_can_be_changed_under_way);
+    tcase_add_test(tc, setting_of_one_connection_leaves_its_siblings_and_the_listener_alone);
     tcase_add_test(tc, time_to_live_is_the_applications);
     tcase_add_test(tc, no_segment_is_urgent);
     tcase_add_test(tc, active_open_may_name_the_local_address_and_keeps_it);

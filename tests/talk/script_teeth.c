@@ -98,7 +98,11 @@ static const struct {
     {OPEN "set nagle=off\n", "5: set comes before the first event"},
     {"set speed=1\n", "1: syntax: the configuration has no speed"},
     {"set nagle\n", "1: syntax: '=' wanted"},
-    {"set ttl=256\n", "1: syntax: ttl cannot be that large"},
+    {"set ttl=256\n", "1: syntax: ttl cannot be 256"},
+    {"set rto_min=soon\n", "1: syntax: rto_min cannot be soon"},
+    {OPEN "+0 change sack=off\n", "5: expected: change = 0"},
+    {OPEN "+0 change ttl=9 = INVALID\n", "5: expected: change = INVALID"},
+    {OPEN "assert out_of_order=5:6\n", "5: expected: out_of_order=5:6"},
 };
 
 START_TEST(wrong_script_fails_in_its_line)

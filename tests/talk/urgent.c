@@ -276,7 +276,7 @@ START_TEST(partly_accepted_urgent_data_points_behind_what_was_accepted)
     uint8_t data[2000];
     struct talk *t;
 
-    config.tcp.send_buffer_bytes = 1000;
+    config.tcp.send_buffer_bytes = config.tcp.send_buffer_max_bytes = 1000;
     t = talk_new(&config);
     talk_establish(t, "mss 1460");
     for (uint32_t i = 0; i < sizeof data; i++)

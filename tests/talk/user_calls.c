@@ -153,7 +153,7 @@ START_TEST(writable_again_is_told_when_the_peer_acknowledges)
     static const uint8_t data[2000];
     struct stack_config config = talk_config();
 
-    config.tcp.send_buffer_bytes = 1000;
+    config.tcp.send_buffer_bytes = config.tcp.send_buffer_max_bytes = 1000;
     struct talk *t = talk_new(&config);
     talk_establish(t, "mss 1460");
     ck_assert_int_eq(tcp_send(t->tcb, data, 2000), 1000);

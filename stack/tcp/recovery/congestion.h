@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "../config.h"
+
 struct congestion_ops;
 
 struct congestion {
@@ -41,5 +43,7 @@ void congestion_init(struct congestion *cc, const struct congestion_ops *ops, ui
                      uint32_t segments);
 
 extern const struct congestion_ops congestion_reno;
+/* The algorithm of a configuration. */
+const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion);
 
 #endif

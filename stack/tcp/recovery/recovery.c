@@ -18,7 +18,7 @@ void recovery_start(struct tcb *tcb)
         segments = 1;
         tcp_rto_after_lost_syn(&tcb->rto);
     }
-    congestion_init(&tcb->cc, &congestion_reno, tcb->snd_mss, segments);
+    congestion_init(&tcb->cc, congestion_ops_of(config->congestion), tcb->snd_mss, segments);
     tcb->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
 }
 

@@ -1,4 +1,4 @@
-/* The fields of the configuration and of the status that a script can name. */
+/* The fields of the status that a script can name. */
 #ifndef TUNTCP_TESTS_TALK_RUNNER_FIELDS_H
 #define TUNTCP_TESTS_TALK_RUNNER_FIELDS_H
 
@@ -13,6 +13,7 @@ enum field_kind {
     FIELD_STATE,
     FIELD_ERROR,
     FIELD_TEXT,
+    FIELD_RANGES, /* "100:200,300:400" relative to the peer's first; "none" */
 };
 
 struct field {
@@ -23,10 +24,7 @@ struct field {
 
 /* NULL if there is none. A name is that of the header, or the same without its unit; a time
  * without its unit is in seconds. */
-const struct field *find_config_field(const char *name, bool *is_seconds); /* struct tcp_config */
-const struct field *find_stack_field(const char *name, bool *is_seconds);  /* struct stack_config */
 const struct field *find_status_field(const char *name, bool *is_seconds); /* struct tcp_status */
 uint64_t field_load(const void *base, const struct field *field);
-void field_store(void *base, const struct field *field, uint64_t value);
 
 #endif

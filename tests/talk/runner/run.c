@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <setjmp.h>
 
+#include "../../../stack/settings.h"
 #include "../talk.h"
 #include "fields.h"
 
@@ -520,38 +521,49 @@ static uint64_t take_value(struct runner *r, bool is_seconds)
         return us;
     }
     take_word(r, word);
-    if (strcmp(word, "on") == 0 || strcmp(word, "linux") == 0)
+    if (strcmp(word, "on") == 0)
         return 1;
-    if (strcmp(word, "accept") == 0)
-        return TCP_ECN_ACCEPT;
-    if (strcmp(word, "off") == 0 || strcmp(word, "macos") == 0)
+    if (strcmp(word, "off") == 0)
         return 0;
     return number(r, word);
 }
 
+/* NAME=VALUE of the settings. */
+static const struct setting *take_setting(struct runner *r, uint64_t *value)
+{
+    char name[WORD_BYTES], text[WORD_BYTES];
+    bool in_seconds = false;
+
+    take_word(r, name);
+    expect_equals(r);
+    const struct setting *setting = settings_find(name, &in_seconds);
+    if (setting == NULL)
+        FAIL(r, "syntax: the configuration has no %s", name);
+    take_word(r, text);
+    if (!setting_parse(setting, in_seconds, text, value))
+        FAIL(r, "syntax: %s cannot be %s", name, text);
+    return setting;
+}
+
 static void on_set(struct runner *r)
 {
-    char name[WORD_BYTES];
-    bool is_seconds;
+    uint64_t value;
 
     if (r->has_begun)
         FAIL(r, "set comes before the first event");
     do {
-        take_word(r, name);
-        expect_equals(r);
-        const struct field *field = find_config_field(name, &is_seconds);
-        void *base = &r->config.tcp;
-        if (field == NULL) {
-            field = find_stack_field(name, &is_seconds);
-            base = &r->config;
-        }
-        if (field == NULL)
-            FAIL(r, "syntax: the configuration has no %s", name);
-        uint64_t value = take_value(r, is_seconds);
-        if (field->size < 8 && value >> field->size * 8 != 0)
-            FAIL(r, "syntax: %s cannot be that large", name);
-        field_store(base, field, value);
+        const struct setting *setting = take_setting(r, &value);
+        setting_store(setting, &r->config, value);
     } while (*r->at != '\0');
+}
+
+/* tcp_set(): of the connection, or of the listener while nothing is accepted. */
+static void on_change(struct runner *r)
+{
+    uint64_t value;
+    const struct setting *setting = take_setting(r, &value);
+
+    compare_result(r, "change", take_result(r), tcp_set(handle(r), setting->name, value));
 }
 
 static const char *error_text(uint64_t error)
@@ -595,8 +607,23 @@ static bool compare_readiness(struct runner *r, const char *name)
     return false;
 }
 
+/* The out-of-order ranges that the status shows. */
+static const char *ranges_text(const struct tcp_status *status, char text[static WORD_BYTES])
+{
+    int at = 0;
+
+    if (status->out_of_order_ranges == 0)
+        return "none";
+    for (unsigned i = 0; i < status->out_of_order_ranges && i < TCP_STATUS_RANGES_MAX; i++)
+        at += snprintf(text + at, WORD_BYTES - (size_t)at, "%s%" PRIu32 ":%" PRIu32,
+                       i == 0 ? "" : ",", status->out_of_order[i].start - status->irs,
+                       status->out_of_order[i].end - status->irs);
+    return text;
+}
+
 static void compare_field(struct runner *r, const char *name)
 {
+    char text[WORD_BYTES];
     struct tcp_status status;
     bool is_seconds;
     const struct field *field = find_status_field(name, &is_seconds);
@@ -621,6 +648,9 @@ static void compare_field(struct runner *r, const char *name)
         break;
     case FIELD_TEXT:
         compare_words(r, name, status.congestion_control);
+        break;
+    case FIELD_RANGES:
+        compare_words(r, name, ranges_text(&status, text));
         break;
     case FIELD_NUMBER:
     case FIELD_STATE:
@@ -684,7 +714,7 @@ static const struct {
     {"shutdown", on_shutdown, false}, {"close", on_close, false},
     {"abort", on_abort, false},       {"nothing", on_nothing, false},
     {"hold", on_hold, false},         {"release", on_release, false},
-    {"assert", on_assert, true},
+    {"change", on_change, false},     {"assert", on_assert, true},
 };
 
 static void run_event(struct runner *r)
