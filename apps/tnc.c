@@ -19,6 +19,7 @@
 #include "common/datagrams.h"
 #include "common/dial.h"
 #include "common/scan.h"
+#include "common/set_option.h"
 #include "common/signals.h"
 #include "common/stream.h"
 #include "common/tnc_options.h"
@@ -89,6 +90,9 @@ static enum exit_code read_command_line(struct tnc *tnc, struct say *say, int ar
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_ENVIRONMENT;
     case TNC_LIST_SCENARIOS:
         host_options_list_scenarios(stdout);
+        return fflush(stdout) == 0 ? EXIT_OK : EXIT_ENVIRONMENT;
+    case TNC_LIST_SETTINGS:
+        set_option_list(stdout);
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_ENVIRONMENT;
     case TNC_WRONG:
         say_error(say, "%s", error);

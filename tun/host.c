@@ -109,7 +109,8 @@ static uint64_t earlier(uint64_t a_us, uint64_t b_us)
 void host_config_init(struct host_config *config)
 {
     *config = (struct host_config){0};
-    tcp_config_init(&config->tcp);
+    stack_config_init(&config->stack);
+    config->stack.mtu_bytes = 0;
 }
 
 struct host *host_open(const struct host_config *config, char *error, size_t room)
@@ -339,7 +340,7 @@ static int choose_mtu(const struct host *host, const struct host_config *config,
 
     if (device_bytes > MTU_MAX_BYTES)
         device_bytes = MTU_MAX_BYTES;
-    unsigned mtu_bytes = config->mtu_bytes > 0 ? config->mtu_bytes : device_bytes;
+    unsigned mtu_bytes = config->stack.mtu_bytes > 0 ? config->stack.mtu_bytes : device_bytes;
     if (mtu_bytes < MTU_MIN_BYTES || mtu_bytes > device_bytes) {
         snprintf(error, room, "an MTU of %u does not fit: expected %d to %u, the device's own",
                  mtu_bytes, MTU_MIN_BYTES, device_bytes);
@@ -351,10 +352,8 @@ static int choose_mtu(const struct host *host, const struct host_config *config,
 
 static int open_stack(struct host *host, const struct host_config *config, char *error, size_t room)
 {
-    struct stack_config stack;
+    struct stack_config stack = config->stack;
 
-    stack_config_init(&stack);
-    stack.tcp = config->tcp;
     stack.random = host_random;
     stack.random_context = host;
     if (host->lab != NULL)

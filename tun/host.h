@@ -23,9 +23,10 @@ struct host_config {
     bool has_seed; /* otherwise getrandom(); the lab has its own default */
     uint64_t seed;
     const char *pcapng_path; /* NULL: no capture; "-": standard output */
-    struct tcp_config tcp;
-    uint16_t mtu_bytes; /* 0: the device's */
-    trace_sink *trace;  /* NULL: none */
+    /* What the stack starts with; addresses, randomness and trace are the host's business. An
+     * mtu_bytes of 0 is the device's. */
+    struct stack_config stack;
+    trace_sink *trace; /* NULL: none */
     void *trace_context;
 };
 

@@ -10,6 +10,7 @@
 
 #include "../../tun/lab.h"
 #include "numbers.h"
+#include "set_option.h"
 
 enum host_option {
     OPTION_LAB = HOST_OPTION_FIRST,
@@ -25,6 +26,7 @@ enum host_option {
     OPTION_NO_TIMESTAMPS,
     OPTION_NO_WINDOW_SCALING,
     OPTION_NO_NAGLE,
+    OPTION_SET,
     OPTION_COLOR,
 };
 
@@ -44,6 +46,7 @@ const struct option host_option_table[HOST_OPTION_COUNT] = {
     {"no-timestamps", no_argument, NULL, OPTION_NO_TIMESTAMPS},
     {"no-window-scaling", no_argument, NULL, OPTION_NO_WINDOW_SCALING},
     {"no-nagle", no_argument, NULL, OPTION_NO_NAGLE},
+    {"set", required_argument, NULL, OPTION_SET},
     {"color", optional_argument, NULL, OPTION_COLOR},
     {"colour", optional_argument, NULL, OPTION_COLOR},
     {"verbose", no_argument, NULL, 'v'},
@@ -66,10 +69,13 @@ const char host_option_help[] =
     "  --mss N              never announce or send segments above N bytes (64 to 65495)\n"
     "  --no-sack --no-timestamps --no-window-scaling --no-nagle\n"
     "                       leave this feature out\n"
+    "  --set NAME=VALUE     anything else, as in --set rto_min=0.3 --set uto=on; can be repeated;\n"
+    "                       --set list shows all names, with defaults and limits\n"
     "\n"
     "What is shown\n"
     "  -v, -vv              packets in Wireshark's rows and state changes on stderr; twice:\n"
-    "                       reasons, timers, congestion window as well\n"
+    "                       reasons, timers, congestion window as well, and at the end the\n"
+    "                       connection's status; SIGUSR1 asks for that at any time\n"
     "  --pcapng FILE        write what passes, with comments, for Wireshark; - is stdout, as in\n"
     "                       tnc --pcapng - ... | wireshark -k -i -\n"
     "  --color=WHEN         auto (the default), always or never; NO_COLOR is respected\n";
@@ -117,13 +123,17 @@ bool host_option_take(struct host_options *options, int code, const char *value,
         return take_syn_style(options, value, error, room);
     case OPTION_MSS:
         return take_mss(options, value, error, room);
+    case OPTION_SET:
+        options->lists_settings |= strcmp(value, "list") == 0;
+        return options->lists_settings ||
+               set_option_take(&options->config.stack, value, error, room);
     case OPTION_COLOR:
         return take_color(options, value, error, room);
     case OPTION_NO_SACK:
     case OPTION_NO_TIMESTAMPS:
     case OPTION_NO_WINDOW_SCALING:
     case OPTION_NO_NAGLE:
-        return take_switch(&options->config.tcp, (enum host_option)code);
+        return take_switch(&options->config.stack.tcp, (enum host_option)code);
     }
     snprintf(error, room, "option %d is not known", code);
     return false;
@@ -248,7 +258,7 @@ static bool take_syn_style(struct host_options *options, const char *value, char
 {
     bool is_linux = strcmp(value, "linux") == 0;
 
-    options->config.tcp.syn_style = is_linux ? TCP_SYN_STYLE_LINUX : TCP_SYN_STYLE_MACOS;
+    options->config.stack.tcp.syn_style = is_linux ? TCP_SYN_STYLE_LINUX : TCP_SYN_STYLE_MACOS;
     if (is_linux || strcmp(value, "macos") == 0)
         return true;
     snprintf(error, room, "--syn-style '%s': it is macos or linux", value);
@@ -264,7 +274,7 @@ static bool take_mss(struct host_options *options, const char *value, char *erro
                  MSS_MAX_BYTES);
         return false;
     }
-    options->config.tcp.mss_clamp_bytes = (uint32_t)mss;
+    options->config.stack.tcp.mss_clamp_bytes = (uint32_t)mss;
     return true;
 }
 

@@ -10,7 +10,7 @@
 
 enum {
     HOST_OPTION_FIRST = 256, /* codes from here on are host_option_take()'s */
-    HOST_OPTION_COUNT = 17,
+    HOST_OPTION_COUNT = 18,
     HOST_OPTION_END = HOST_OPTION_FIRST + 64, /* an application's own long options start here */
     MSS_MIN_BYTES = 64,
     MSS_MAX_BYTES = 65495,
@@ -21,6 +21,7 @@ struct host_options {
     enum color_mode color;
     int verbosity;
     bool lists_scenarios; /* --lab=list: print them and end */
+    bool lists_settings;  /* --set list: the same */
 };
 
 /* For getopt_long(): HOST_OPTION_COUNT entries, without the final one of zeros. */

@@ -107,6 +107,8 @@ enum tnc_wish tnc_options_parse(struct tnc_options *options, int argc, char **ar
     }
     if (options->common.lists_scenarios)
         return TNC_LIST_SCENARIOS;
+    if (options->common.lists_settings)
+        return TNC_LIST_SETTINGS;
     if (!check_combinations(options, error, room) ||
         !take_words(options, argc - optind, argv + optind, error, room) ||
         !check_host(options, error, room) || !check_locals(options, error, room) ||
@@ -181,7 +183,7 @@ static bool take_value(struct tnc_options *options, int code, const char *value,
         options->local_text = value;
         return true;
     case 'g':
-        return take_gateway(&options->common.config.tcp.source_route, value, error, room);
+        return take_gateway(&options->common.config.stack.tcp.source_route, value, error, room);
     case 'w':
         return take_time("-w", value, &options->connect_timeout_us, error, room);
     case 'i':
@@ -397,7 +399,7 @@ static bool check_combinations(const struct tnc_options *options, char *error, s
         {options->listens && options->get_path != NULL, "-l and --get do not go together"},
         {options->scans && options->get_path != NULL, "-z and --get do not go together"},
         {options->udp && options->get_path != NULL, "-u and --get do not go together: HTTP is TCP"},
-        {options->udp && options->common.config.tcp.source_route.hop_count > 0,
+        {options->udp && options->common.config.stack.tcp.source_route.hop_count > 0,
          "-u and -g do not go together: only TCP goes by gateways here"},
         {options->keeps_open && !options->listens, "-k needs -l: it keeps a listener open"},
     };

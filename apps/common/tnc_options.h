@@ -32,7 +32,7 @@ struct tnc_options {
     const char *get_path;        /* NULL: not --get */
 };
 
-enum tnc_wish { TNC_RUN, TNC_HELP, TNC_VERSION, TNC_LIST_SCENARIOS, TNC_WRONG };
+enum tnc_wish { TNC_RUN, TNC_HELP, TNC_VERSION, TNC_LIST_SCENARIOS, TNC_LIST_SETTINGS, TNC_WRONG };
 
 /* Read the command line; pure but for the lookup of service names. `options` borrows from argv.
  * TNC_WRONG comes with one line in `error`. */

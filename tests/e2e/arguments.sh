@@ -36,6 +36,10 @@ nosuch|--lab=nosuch google.com 80
 windows|--lab --syn-style windows google.com 80
 mauve|--lab --color=mauve google.com 80
 --seed|--lab --seed one google.com 80
+do you mean rto_min or rto_max or uto_min; --set list shows all|--lab --set rto_mni=1 google.com 80
+not a time from 1ms to 8760h|--lab --set rto_min=0 google.com 80
+not off or on|--lab --set nagle=maybe google.com 80
+NAME=VALUE|--lab --set nagle google.com 80
 --get|--lab --get page google.com 80
 END
 }
@@ -44,11 +48,18 @@ it "wrong arguments: one line and a usage hint, nothing on stdout, exit 2" wrong
 help() {
     tnc --help >out 2>err
     assert_empty err
-    for option in -l -u -v -z -w -i -N -k -n --lab --get --tun --dns --pcapng --seed --impair --mss --color; do
+    for option in -l -u -v -z -w -i -N -k -n --lab --get --tun --dns --pcapng --seed --impair --mss --set --color; do
         assert_contains out "$option"
     done
 }
 it "--help names every option on stdout" help
+
+settings() {
+    tnc --set list >out 2>err
+    assert_empty err
+    assert_matches out '^rto_min_us +200ms +1ms to 8760h +least retransmission time-out$'
+}
+it "--set list shows every setting with default and limits on stdout" settings
 
 as_other() { setpriv --reuid=65534 --regid=65534 --clear-groups timeout 20 "$@"; }
 needs_other_user() { as_other true 2>/dev/null || skip "this user namespace has no second user"; }

@@ -83,7 +83,7 @@ END_TEST
 START_TEST(gateways_are_kept_in_their_order)
 {
     parses("-g 10.0.0.1 -g 10.0.0.2 host 80");
-    const struct source_route *route = &options.common.config.tcp.source_route;
+    const struct source_route *route = &options.common.config.stack.tcp.source_route;
     ck_assert_uint_eq(route->hop_count, 2);
     ck_assert_uint_eq(ip_addr_to_v4(&route->hop[1]), 0x0a000002);
 }
@@ -140,10 +140,11 @@ START_TEST(options_of_the_stack_reach_its_configuration)
            "--seed 0x10 --tun tun7 --address 10.9.0.2 --dns "
            "10.9.0.1 --dns 10.9.0.3 h 1");
     const struct host_config *config = &options.common.config;
-    ck_assert(!config->tcp.sack && !config->tcp.timestamps && !config->tcp.window_scaling);
-    ck_assert(!config->tcp.nagle);
-    ck_assert_uint_eq(config->tcp.mss_clamp_bytes, 536);
-    ck_assert_int_eq(config->tcp.syn_style, TCP_SYN_STYLE_LINUX);
+    ck_assert(!config->stack.tcp.sack && !config->stack.tcp.timestamps &&
+              !config->stack.tcp.window_scaling);
+    ck_assert(!config->stack.tcp.nagle);
+    ck_assert_uint_eq(config->stack.tcp.mss_clamp_bytes, 536);
+    ck_assert_int_eq(config->stack.tcp.syn_style, TCP_SYN_STYLE_LINUX);
     ck_assert(config->has_seed);
     ck_assert_uint_eq(config->seed, 16);
     ck_assert_str_eq(config->tun_name, "tun7");
@@ -153,15 +154,31 @@ START_TEST(options_of_the_stack_reach_its_configuration)
 }
 END_TEST
 
+START_TEST(any_setting_can_be_set_by_name)
+{
+    parses("--set ttl=9 --set mtu=900 --set r2=off --set uto=on h 1");
+    const struct stack_config *stack = &options.common.config.stack;
+    ck_assert_uint_eq(stack->tcp.ttl, 9);
+    ck_assert_uint_eq(stack->mtu_bytes, 900);
+    ck_assert(stack->tcp.r2_us == NEVER && stack->tcp.uto);
+}
+END_TEST
+
+START_TEST(a_list_of_settings_needs_no_host)
+{
+    ck_assert_int_eq(parse("--set list"), TNC_LIST_SETTINGS);
+}
+END_TEST
+
 START_TEST(without_options_the_stack_keeps_its_defaults)
 {
     struct tcp_config defaults;
 
     tcp_config_init(&defaults);
     parses("host 80");
-    ck_assert(options.common.config.tcp.timestamps == defaults.timestamps);
-    ck_assert(options.common.config.tcp.sack == defaults.sack);
-    ck_assert(options.common.config.tcp.nagle == defaults.nagle);
+    ck_assert(options.common.config.stack.tcp.timestamps == defaults.timestamps);
+    ck_assert(options.common.config.stack.tcp.sack == defaults.sack);
+    ck_assert(options.common.config.stack.tcp.nagle == defaults.nagle);
     ck_assert(!options.common.config.use_lab && !options.common.config.has_seed);
 }
 END_TEST
@@ -242,6 +259,8 @@ static const struct {
     {"--address 0.0.0.0 host 80", "--address '0.0.0.0'"},
     {"--tun abcdefghijklmnop host 80", "1 to 15 characters"},
     {"--syn-style bsd host 80", "macos or linux"},
+    {"--set ttl=0 host 80", "--set ttl: '0' is not a number from 1 to 255"},
+    {"--set nagel=off host 80", "do you mean nagle; --set list shows all"},
     {"--color=often host 80", "auto, always or never"},
     {"--impair gibberish host 80", "--impair: "},
     {"--lab=nowhere host 80", "no scenario 'nowhere'"},
@@ -304,6 +323,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, times_are_taken_with_and_without_a_unit);
     tcase_add_test(tc, what_nc_users_add_out_of_habit_is_accepted);
     tcase_add_test(tc, options_of_the_stack_reach_its_configuration);
+    tcase_add_test(tc, any_setting_can_be_set_by_name);
+    tcase_add_test(tc, a_list_of_settings_needs_no_host);
     tcase_add_test(tc, without_options_the_stack_keeps_its_defaults);
     tcase_add_test(tc, the_service_name_of_p_is_looked_up_for_the_right_protocol);
     tcase_add_test(tc, help_version_and_the_list_of_scenarios_need_nothing_else);

@@ -317,7 +317,7 @@ START_TEST(a_wrong_configuration_is_refused_with_one_line)
         config.impair = "loss 5";
         break;
     case MTU:
-        config.mtu_bytes = 9000;
+        config.stack.mtu_bytes = 9000;
         break;
     case ADDRESS:
         config.has_address = true;
