@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught_count;
+static volatile sig_atomic_t caught_count, status_is_asked_for;
 static int wake_pipe[2] = {-1, -1};
 
 static void on_signal(int number);
@@ -35,7 +35,8 @@ int signals_watch(void)
     }
     sigemptyset(&count.sa_mask);
     sigemptyset(&ignore.sa_mask);
-    if (sigaction(SIGINT, &count, NULL) < 0 || sigaction(SIGTERM, &count, NULL) < 0)
+    if (sigaction(SIGINT, &count, NULL) < 0 || sigaction(SIGTERM, &count, NULL) < 0 ||
+        sigaction(SIGUSR1, &count, NULL) < 0)
         return -1;
     return sigaction(SIGPIPE, &ignore, NULL);
 }
@@ -43,6 +44,14 @@ int signals_watch(void)
 int signals_count(void)
 {
     return caught_count;
+}
+
+bool signals_ask_for_status(void)
+{
+    bool is_asked_for = status_is_asked_for != 0;
+
+    status_is_asked_for = 0;
+    return is_asked_for;
 }
 
 int signals_fd(void)
@@ -62,7 +71,9 @@ static void on_signal(int number)
 {
     int errno_before = errno;
 
-    if (caught_count < 100)
+    if (number == SIGUSR1)
+        status_is_asked_for = 1;
+    else if (caught_count < 100)
         caught_count += number == SIGTERM ? 2 : 1;
     ptrdiff_t written = write(wake_pipe[1], "", 1); /* a full pipe wakes as well */
     (void)written;

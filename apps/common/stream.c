@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "signals.h"
+#include "status.h"
 
 enum { READ_MAX_BYTES = 256 * 1024, LINE_BYTES = 4096 };
 
@@ -50,6 +51,7 @@ struct stream {
 };
 
 static enum exit_code one_turn(struct stream *s);
+static void say_status(const struct stream *s);
 static void choose_fds(struct stream *s);
 static int add_fd(struct stream *s, int fd, short events);
 static uint64_t wake_us(const struct stream *s);
@@ -85,6 +87,8 @@ enum exit_code stream_run(struct session *session, const struct stream_config *c
 
     while (code == RUNNING)
         code = one_turn(&s);
+    if (session->say.verbosity > 1)
+        say_status(&s);
     if (code == EXIT_OK)
         tcp_close(tcb);
     else
@@ -163,10 +167,21 @@ static enum exit_code on_rest(struct stream *s)
     return EXIT_NETWORK;
 }
 
+/* Numbers and our own words alone: nothing that has to pass through say.h. */
+static void say_status(const struct stream *s)
+{
+    struct tcp_status status;
+
+    tcp_status(s->tcb, &status);
+    status_print(stderr, &status, session_now_us(s->session));
+}
+
 static enum exit_code step_interrupt(struct stream *s)
 {
     const struct say *say = &s->session->say;
 
+    if (signals_ask_for_status())
+        say_status(s);
     if (signals_count() > 1) {
         say_error(say, "interrupted: connection aborted (RST)");
         return EXIT_INTERRUPTED;

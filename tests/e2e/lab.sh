@@ -87,6 +87,23 @@ comments() {
 }
 it "packets carry comments that say what they changed" comments
 
+# Whatever else the options of a segment are, the row says what tshark says.
+user_timeouts() {
+    lab -v --lab --set uto=on --set uto_advertised=10h --set tos=0x28 --pcapng capture.pcapng --get / google.com 80 >out 2>err
+    assert_rows_equal_tshark err capture.pcapng
+    assert_equal "$(grep -c 'USER_TO=600$' err)" 2
+    assert_equal "$(run_tshark -r capture.pcapng -Y 'tcp and ip.src==10.0.0.2' -T fields -e ip.dsfield | sort -u)" 0x28
+}
+it "--set reaches the packets: the user time-out option in SYN and ACK, the DS field in all" user_timeouts
+
+status_at_the_end() {
+    lab -vv --lab --get / google.com 80 >out 2>err
+    assert_matches <(grep -A 3 '^CLOSED recv-q:0 send-q:0 10.0.0.2:53747 142.250.196.142:80' err) \
+        '^	 ts sack reno wscale:8,6 rto:200 rtt:36\.[0-9]+/[0-9.]+ mss:1400 advmss:1460 cwnd:10$'
+    assert_matches err '^	 snd_una:[0-9]+ snd_nxt:[0-9]+ rcv_nxt:[0-9]+ peer_mss:1412 in_flight:0'
+}
+it "-vv ends with the status of the connection" status_at_the_end
+
 repeated() {
     lab -vv --lab --get / google.com 80 >out1 2>err1
     lab -vv --lab --get / google.com 80 >out2 2>err2

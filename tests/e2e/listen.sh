@@ -80,6 +80,20 @@ closed_port() {
 }
 it "a port on which nobody listens answers with RST" closed_port
 
+status_on_signal() {
+    mkfifo never
+    exec 8<>never
+    start_listener -l 8011 <never
+    listener=$!
+    echo visitor | timeout 20 nc -n $us 8011 &
+    wait_until "the visitor is heard" file_has out visitor
+    kill -USR1 "$listener"
+    wait_until "the status is said" file_has err "ESTABLISHED recv-q:0 send-q:0 $us:8011"
+    kill -INT "$listener"
+    wait_until "tnc ends" is_gone "$listener"
+}
+it "SIGUSR1 asks for the status of the connection, and changes nothing" status_on_signal
+
 interrupted() {
     start_listener -l 8009 </dev/null
     kill -INT $!
