@@ -282,6 +282,8 @@ uint64_t tcb_user_timeout_us(const struct tcb *tcb)
     uint64_t wanted_us = adv_us > remote_us ? adv_us : remote_us;
     if (wanted_us < config->uto_min_us)
         wanted_us = config->uto_min_us;
+    if (wanted_us < tcb->rto.rto_us) /* or nothing would ever be sent again */
+        wanted_us = tcb->rto.rto_us;
     return wanted_us < config->uto_max_us ? wanted_us : config->uto_max_us;
 }
 
