@@ -64,10 +64,8 @@ static void print_path(FILE *out, const struct tcp_status *status)
         fprintf(out, " backoff:%u", status->backoff_count);
     if (status->srtt_us > 0)
         fprintf(out, " rtt:%g/%g", (double)status->srtt_us / 1e3, (double)status->rttvar_us / 1e3);
-    fprintf(out, " mss:%u", status->snd_mss_bytes);
-    if (status->path_mtu_bytes > 0)
-        fprintf(out, " pmtu:%u", status->path_mtu_bytes);
-    fprintf(out, " advmss:%u cwnd:%u", status->rcv_mss_bytes, segments(status, status->cwnd_bytes));
+    fprintf(out, " mss:%u pmtu:%u advmss:%u cwnd:%u", status->snd_mss_bytes, status->path_mtu_bytes,
+            status->rcv_mss_bytes, segments(status, status->cwnd_bytes));
     if (status->ssthresh_bytes != UINT32_MAX && status->ssthresh_bytes > 0)
         fprintf(out, " ssthresh:%u", segments(status, status->ssthresh_bytes));
     fputc('\n', out);

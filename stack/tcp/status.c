@@ -94,7 +94,6 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .snd_mss_bytes = tcb->snd_mss,
         .rcv_mss_bytes = tcb_announced_mss(tcb),
         .peer_mss_bytes = tcb->peer_mss,
-        .path_mtu_bytes = tcb->path_mtu,
         .snd_wnd_shift = tcb->snd_wnd_shift,
         .rcv_wnd_shift = tcb->rcv_wnd_shift,
         .timestamps = tcb->timestamps,

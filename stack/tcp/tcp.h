@@ -157,7 +157,7 @@ struct tcp_status {
     uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
     uint16_t path_mtu_bytes;               /* the largest packets that are sent */
     uint32_t snd_mss_bytes, rcv_mss_bytes; /* without options; what the peer can get, what we can */
-    uint16_t peer_mss_bytes, path_mtu_bytes; /* the peer's MSS option; 0: no router said a thing */
+    uint16_t peer_mss_bytes;               /* the peer's MSS option */
     uint8_t snd_wnd_shift, rcv_wnd_shift;
     bool timestamps, sack, window_scaling; /* negotiated */
     bool ecn;                              /* the same: marks are echoed, RFC 3168 */

@@ -99,7 +99,7 @@ it "--set reaches the packets: the user time-out option in SYN and ACK, the DS f
 status_at_the_end() {
     lab -vv --lab --get / google.com 80 >out 2>err
     assert_matches <(grep -A 3 '^CLOSED recv-q:0 send-q:0 10.0.0.2:53747 142.250.196.142:80' err) \
-        '^	 ts sack reno wscale:8,6 rto:200 rtt:36\.[0-9]+/[0-9.]+ mss:1400 advmss:1460 cwnd:10$'
+        '^	 ts sack reno wscale:8,6 rto:200 rtt:36\.[0-9]+/[0-9.]+ mss:1400 pmtu:1452 advmss:1460 cwnd:10$'
     assert_matches err '^	 snd_una:[0-9]+ snd_nxt:[0-9]+ rcv_nxt:[0-9]+ peer_mss:1412 in_flight:0'
 }
 it "-vv ends with the status of the connection" status_at_the_end

@@ -104,7 +104,7 @@ static int read_options(struct host_options *options, int argc, char **argv)
 
     memcpy(table, host_option_table, sizeof host_option_table);
     while ((code = getopt_long(argc, argv, "o:", table, NULL)) != -1) {
-        bool is_right = code == 'o' ? set_field(&options->config.tcp, optarg)
+        bool is_right = code == 'o' ? set_field(&options->config.stack.tcp, optarg)
                                     : code != '?' && host_option_take(options, code, optarg, error,
                                                                       sizeof error);
         if (!is_right)

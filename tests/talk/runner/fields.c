@@ -54,7 +54,6 @@ static const struct field status_fields[] = {
     STATUS(lost_bytes),
     STATUS(resent_bytes),
     STATUS(peer_mss_bytes),
-    STATUS(path_mtu_bytes),
     FIELD(tcp_status, out_of_order, FIELD_RANGES),
     STATUS(user_timeout_us),
     STATUS(remote_user_timeout_us),

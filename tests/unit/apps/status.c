@@ -26,6 +26,7 @@ static struct tcp_status established(void)
         .snd_mss_bytes = 1400,
         .rcv_mss_bytes = 1460,
         .peer_mss_bytes = 1412,
+        .path_mtu_bytes = 1452,
         .rto_us = 1000000,
         .congestion_control = "reno",
         .user_timeout_us = NEVER,
@@ -53,7 +54,7 @@ START_TEST(a_connection_at_rest_shows_what_there_is)
 
     ck_assert_str_eq(printed(&status),
                      "ESTABLISHED recv-q:0 send-q:0 10.0.0.2:53747 142.250.196.142:80\n"
-                     "\t reno rto:1000 mss:1400 advmss:1460 cwnd:10\n"
+                     "\t reno rto:1000 mss:1400 pmtu:1452 advmss:1460 cwnd:10\n"
                      "\t bytes_sent:0 bytes_acked:0 bytes_received:0 segs_out:0 segs_in:0 "
                      "snd_wnd:65535 rcv_wnd:131584\n"
                      "\t snd_una:1 snd_nxt:1 rcv_nxt:1 peer_mss:1412 in_flight:0\n");
@@ -71,7 +72,6 @@ START_TEST(a_connection_in_trouble_shows_all_of_it)
     status.srtt_us = 36396;
     status.rttvar_us = 10250;
     status.backoff_count = 2;
-    status.path_mtu_bytes = 1452;
     status.ssthresh_bytes = 2800;
     status.snd_nxt += 5 * 1400;
     status.send_queued_bytes = 8000;
