@@ -124,6 +124,8 @@ static const struct setting table[] = {
     {STACK(reassembly_max_bytes), RANGE(0, 1 << 30), .help = "fragments held"},
     {STACK(reassembly_timeout_us), RANGE(MS(1), LONG_US),
      .help = "how long a fragment waits for others"},
+    {STACK(path_mtu_age_us), RANGE(0, LONG_US),
+     .help = "what was learned of a path's MTU holds so long for new connections (RFC 1191)"},
     {.name = "datagram_ttl",
      FIELD(ttl),
      RANGE(1, UINT8_MAX),
