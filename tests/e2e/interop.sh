@@ -196,7 +196,7 @@ it "ABORT: the kernel gets ECONNRESET" we_abort
 # Waits of at most 50 ms stand for minutes: what counts is R2, the time after which an unanswered connection
 # is given up. Minutes as such pass in tests/sim.
 kernel_does_not_read() {
-    start_ends -o rto_max_us=50000 -o r2_us=1000000
+    start_ends --set rto_max_us=50000 --set r2_us=1000000
     open_actively
     us "write 1000000"
     wait_until "40 probes are answered" trace_has "[TCP ZeroWindowProbeAck]" 40
@@ -301,7 +301,7 @@ kernel_keeps_alive() {
     kernel "set keepcnt 2" set
     kernel "set keepalive 1" set
 }
-readonly quick_keepalives="-o keepalive_idle_us=30000 -o keepalive_interval_us=30000 -o keepalive_count=3"
+readonly quick_keepalives="--set keepalive_idle_us=30000 --set keepalive_interval_us=30000 --set keepalive_count=3"
 
 we_answer_keepalives() {
     start_ends

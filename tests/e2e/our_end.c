@@ -1,6 +1,6 @@
 /* Our end of a connection with kernel_end.c, see orders.h: `our_end [options] ADDRESS`, the address
- * being the kernel's. Options are those that all programs share (--mss, --pcapng ...), and
- * `-o NAME=VALUE` sets a field of struct tcp_config. The rows and states of `tnc -v` are on stderr.
+ * being the kernel's. Options are those that all programs share (--mss, --pcapng, --set ...). The
+ * rows and states of `tnc -v` are on stderr.
  * Orders of its own:
  *
  *   connect PORT [FROM]   opens          and does not wait
@@ -64,37 +64,6 @@ int main(int argc, char **argv)
 
 /* ---- options */
 
-static bool set_field(struct tcp_config *config, const char *text)
-{
-    const struct {
-        const char *name;
-        uint64_t *time;
-        uint32_t *number;
-    } fields[] = {
-        {"rto_max_us", .time = &config->rto_max_us},
-        {"r2_us", .time = &config->r2_us},
-        {"keepalive_idle_us", .time = &config->keepalive_idle_us},
-        {"keepalive_interval_us", .time = &config->keepalive_interval_us},
-        {"keepalive_count", .number = &config->keepalive_count},
-        {"receive_buffer_max_bytes", .number = &config->receive_buffer_max_bytes},
-    };
-    size_t name_len = strcspn(text, "=");
-    uint64_t value;
-
-    if (text[name_len] == '\0' || !number_parse(text + name_len + 1, 0, UINT32_MAX, &value))
-        return false;
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (strlen(fields[i].name) != name_len || strncmp(fields[i].name, text, name_len) != 0)
-            continue;
-        if (fields[i].time != NULL)
-            *fields[i].time = value;
-        else
-            *fields[i].number = (uint32_t)value;
-        return true;
-    }
-    return false;
-}
-
 /* The index of the first argument that is no option, or -1. */
 static int read_options(struct host_options *options, int argc, char **argv)
 {
@@ -103,13 +72,9 @@ static int read_options(struct host_options *options, int argc, char **argv)
     int code;
 
     memcpy(table, host_option_table, sizeof host_option_table);
-    while ((code = getopt_long(argc, argv, "o:", table, NULL)) != -1) {
-        bool is_right = code == 'o' ? set_field(&options->config.stack.tcp, optarg)
-                                    : code != '?' && host_option_take(options, code, optarg, error,
-                                                                      sizeof error);
-        if (!is_right)
+    while ((code = getopt_long(argc, argv, "", table, NULL)) != -1)
+        if (code == '?' || !host_option_take(options, code, optarg, error, sizeof error))
             return -1;
-    }
     return optind;
 }
 
