@@ -30,6 +30,9 @@
 /* Wireshark's number for "all until the FIN", and the most that it is told to wait for. */
 enum { UNTIL_FIN_BYTES = 0x0ffffffe };
 
+/* RFC 867: any bytes, no messages. */
+enum { DAYTIME_PORT = 13 };
+
 /* What is left of a segment. */
 struct part {
     struct conversation *conversation;
@@ -45,6 +48,7 @@ struct part {
 
 static struct part part_of(struct conversation *c, unsigned side, const struct tcp_view *seg,
                            const struct findings *findings, struct dissection *row);
+static void show_daytime(struct part *part, bool is_response);
 static bool is_before(uint32_t a, uint32_t b);
 static bool end_stream(struct part *part);
 static bool take_part(struct part *part);
@@ -67,6 +71,8 @@ void dissect_stream(struct conversation *conversation, unsigned side, const stru
     bool is_dns = seg->src_port == DNS_PORT || seg->dst_port == DNS_PORT;
     struct part part = part_of(conversation, side, seg, findings, row);
 
+    if (seg->src_port == DAYTIME_PORT || seg->dst_port == DAYTIME_PORT)
+        show_daytime(&part, seg->src_port == DAYTIME_PORT);
     if ((!part.is_http && !is_dns) || (seg->flags & TCP_RST) != 0)
         return;
     if ((seg->flags & TCP_FIN) != 0 && end_stream(&part))
@@ -94,6 +100,15 @@ static struct part part_of(struct conversation *c, unsigned side, const struct t
         .bytes = seg->payload,
         .row = row,
     };
+}
+
+static void show_daytime(struct part *part, bool is_response)
+{
+    if (part->bytes.len == 0 || part->is_left_out || !part->is_shown)
+        return;
+    part->row->protocol = "DAYTIME";
+    info_clear(part->row);
+    info_add(part->row, "DAYTIME %s", is_response ? "Response" : "Request");
 }
 
 static bool is_before(uint32_t a, uint32_t b)

@@ -172,6 +172,16 @@ START_TEST(holes_without_number_are_bounded)
 }
 END_TEST
 
+START_TEST(daytime_is_named) /* RFC 867 */
+{
+    enum { DAYTIME = 13 };
+
+    handshake(DAYTIME);
+    ck_assert_str_eq(server(DAYTIME, TCP_ACK, 1, 1, 65535, "noon\r\n"), "DAYTIME Response");
+    ck_assert_str_eq(row.protocol, "DAYTIME");
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -188,6 +198,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, segment_with_fin_ends_the_message_whose_head_is_in_it);
     tcase_add_test(tc, bytes_behind_the_end_of_a_stream_lie_past_its_message);
     tcase_add_test(tc, chunk_behind_a_hole_is_a_continuation);
+    tcase_add_test(tc, daytime_is_named);
     tcase_add_test(tc, holes_without_number_are_bounded);
 }
 
