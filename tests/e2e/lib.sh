@@ -126,6 +126,7 @@ make_pages() {
 END
     head -c 104857600 /dev/urandom >"$scratch/www/big"
     head -c 1000000 "$scratch/www/big" >"$scratch/www/small"
+    head -c 200000 "$scratch/www/big" >"$scratch/www/smaller"
 }
 
 start_nginx() {
