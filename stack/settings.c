@@ -10,6 +10,7 @@
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const syn_styles[] = {"macos", "linux", NULL};
 static const char *const ecn_modes[] = {"off", "on", "accept", NULL};
+static const char *const loss_detections[] = {"rack", "rfc6675", "newreno", NULL};
 static const char *const congestions[] = {"reno", NULL};
 
 #define MS(n)   ((n)*1000ull)
@@ -32,6 +33,7 @@ static const struct setting table[] = {
     {TCP(timestamps), SWITCH, .help = "offer timestamps (RFC 7323)"},
     {TCP(window_scaling), SWITCH, .help = "offer window scaling (RFC 7323)"},
     {TCP(sack), SWITCH, .help = "offer selective acknowledgments (RFC 2018)"},
+    {TCP(dsack), SWITCH, LIVE, .help = "report text that arrives twice (RFC 2883)"},
     {TCP(ecn), RANGE(0, 2), .word = ecn_modes,
      .help = "congestion notification: never, offer it, or accept an offer (RFC 3168)"},
     {TCP(accept_source_routes), SWITCH,
@@ -53,6 +55,21 @@ static const struct setting table[] = {
     {TCP(congestion), RANGE(0, sizeof congestions / sizeof congestions[0] - 2), .word = congestions,
      .help = "congestion control"},
     {TCP(initial_window_segments), RANGE(1, 10000), .help = "first congestion window (RFC 6928)"},
+    /* repairing losses */
+    {TCP(loss_detection), RANGE(0, 2), .word = loss_detections, LIVE,
+     .help = "how loss is found: by time, by SACKed bytes, by duplicate ACKs"},
+    {TCP(tlp), SWITCH, LIVE, .help = "a probe when the last segments stay unanswered (RFC 8985 7)"},
+    {TCP(tlp_max_ack_delay_us), RANGE(0, S(10)), LIVE,
+     .help = "a peer may hold back the ACK of a lone segment so long"},
+    {TCP(eifel), SWITCH, LIVE, .help = "see spurious retransmissions by timestamps (RFC 3522)"},
+    {TCP(dsack_undo), SWITCH, LIVE,
+     .help = "see spurious retransmissions by reported duplicates (RFC 3708)"},
+    {TCP(frto), SWITCH, LIVE, .help = "see spurious time-outs by the next two ACKs (RFC 5682)"},
+    {TCP(prr), SWITCH, LIVE, .help = "spread a reduction over the round trip (RFC 9937)"},
+    {TCP(limited_transmit), SWITCH, LIVE,
+     .help = "new data for the first duplicate ACKs (RFC 3042)"},
+    {TCP(rto_restart), SWITCH, LIVE,
+     .help = "a short flight's time-out counts from its transmission (RFC 7765)"},
     /* receiving */
     {TCP(receive_buffer_bytes), RANGE(536, 1 << 30), .help = "window offered at first (SO_RCVBUF)"},
     {TCP(receive_buffer_max_bytes), RANGE(536, 1 << 30), LIVE,

@@ -20,13 +20,18 @@ enum trace_kind {
     TRACE_RTT,         /* `rtt`: a round trip was measured */
     TRACE_CWND,        /* `cwnd`: the congestion window or ssthresh changed */
     TRACE_RECOVERY,    /* `recovery`: loss recovery entered, left or undone */
-    TRACE_LOST,        /* `range`: these bytes are held to be lost */
+    TRACE_PRR,         /* `prr`: how much an acknowledgment lets through during recovery */
+    TRACE_LOST,        /* `lost`: these bytes are held to be lost, and by which numbers */
+    TRACE_REORDERING,  /* `reordering`: the network does not keep the order */
+    TRACE_RENEGED,     /* `range`: the peer has thrown away what it had selectively acknowledged */
     TRACE_RETRANSMIT,  /* `range`: these bytes are sent again, with the packet that follows */
+    TRACE_DUPLICATE,   /* `range`: the peer reports that these bytes have arrived twice */
     TRACE_ECN,         /* `ecn`: a router has marked a packet, RFC 3168 */
     TRACE_WINDOW,      /* `window`: the peer's window closed or opened, or our own */
     TRACE_ERROR,       /* `error`: a connection failed, or a soft error was noted */
     TRACE_DNS,         /* `dns`: the resolver asks, hears, or gives up */
     TRACE_PATH_MTU,    /* `path_mtu`: what is thought of the largest packet that a path takes */
+    TRACE_COUNT,
 };
 
 /* What the stack was doing when the event came about. Events of ORIGIN_PACKET_IN belong to the
@@ -34,6 +39,15 @@ enum trace_kind {
 enum trace_origin { ORIGIN_PACKET_IN, ORIGIN_USER, ORIGIN_TIMER, ORIGIN_OUTPUT };
 
 enum trace_recovery { RECOVERY_ENTERED, RECOVERY_LEFT, RECOVERY_UNDONE };
+
+/* What decided that bytes are lost. */
+enum trace_lost_by {
+    TRACE_LOST_BY_RACK,           /* later_us, reo_wnd_us */
+    TRACE_LOST_BY_SACK,           /* sacked_above_bytes */
+    TRACE_LOST_BY_DUPLICATE_ACKS, /* the third */
+    TRACE_LOST_BY_PARTIAL_ACK,
+    TRACE_LOST_BY_TIMEOUT,
+};
 
 /* What happened, and what `mtu_bytes` of the event is. */
 enum trace_path_mtu {
@@ -95,6 +109,27 @@ struct trace_event {
             uint32_t end;
             unsigned transmission_count; /* with this one */
         } range;
+        struct {
+            uint32_t start; /* relative */
+            uint32_t end;
+            enum trace_lost_by by;
+            uint64_t age_us;             /* it was sent so long ago */
+            uint64_t later_us;           /* and what was sent so much later has been delivered */
+            uint64_t reo_wnd_us;         /* a segment may be late by so much */
+            uint32_t sacked_above_bytes; /* so much above it is selectively acknowledged */
+        } lost;
+        struct {
+            uint32_t pipe; /* bytes in flight, and what they are to become */
+            uint32_t ssthresh;
+            uint64_t delivered; /* since the recovery began */
+            uint64_t out;       /* sent since then */
+            uint32_t count;     /* may be sent now */
+            bool is_safe;
+        } prr;
+        struct {
+            uint32_t bytes;      /* so far behind the highest */
+            uint64_t reo_wnd_us; /* so long is waited for late ones from now on */
+        } reordering;
         struct {
             bool is_echo; /* the peer tells of a mark on our data; false: the peer's was marked */
         } ecn;

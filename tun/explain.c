@@ -27,6 +27,9 @@ static void say_timer(const struct trace_event *event, struct text *text);
 static void say_rtt(const struct trace_event *event, struct text *text);
 static void say_cwnd(const struct trace_event *event, struct text *text);
 static void say_recovery(const struct trace_event *event, struct text *text);
+static void say_prr(const struct trace_event *event, struct text *text);
+static void say_lost(const struct trace_event *event, struct text *text);
+static void say_reordering(const struct trace_event *event, struct text *text);
 static void say_range(const struct trace_event *event, struct text *text);
 static void say_window(const struct trace_event *event, struct text *text);
 static void say_dns(const struct trace_event *event, struct text *text);
@@ -44,6 +47,10 @@ int explain_level(const struct trace_event *event)
     case TRACE_STATE:
     case TRACE_RECOVERY:
     case TRACE_RETRANSMIT:
+    case TRACE_DUPLICATE:
+    case TRACE_LOST:
+    case TRACE_REORDERING:
+    case TRACE_RENEGED:
     case TRACE_ECN:
     case TRACE_WINDOW:
     case TRACE_ERROR:
@@ -55,7 +62,8 @@ int explain_level(const struct trace_event *event)
     case TRACE_TIMER_ARMED:
     case TRACE_RTT:
     case TRACE_CWND:
-    case TRACE_LOST:
+    case TRACE_PRR:
+    case TRACE_COUNT:
         return 2;
     }
     return 2;
@@ -134,6 +142,7 @@ static void say(const struct trace_event *event, struct text *text)
     switch (event->kind) {
     case TRACE_PACKET_IN:
     case TRACE_PACKET_OUT:
+    case TRACE_COUNT:
         return;
     case TRACE_DROP:
         add(text, "dropped, %s", drop_name(event->u.drop));
@@ -155,8 +164,18 @@ static void say(const struct trace_event *event, struct text *text)
     case TRACE_RECOVERY:
         say_recovery(event, text);
         return;
+    case TRACE_PRR:
+        say_prr(event, text);
+        return;
     case TRACE_LOST:
+        say_lost(event, text);
+        return;
+    case TRACE_REORDERING:
+        say_reordering(event, text);
+        return;
     case TRACE_RETRANSMIT:
+    case TRACE_DUPLICATE:
+    case TRACE_RENEGED:
         say_range(event, text);
         return;
     case TRACE_ECN:
@@ -238,6 +257,59 @@ static void say_recovery(const struct trace_event *event, struct text *text)
     }
 }
 
+static void say_prr(const struct trace_event *event, struct text *text)
+{
+    const char *rule = event->u.prr.pipe > event->u.prr.ssthresh ? "in proportion"
+                       : event->u.prr.is_safe                    ? "slow start bound"
+                                                                 : "conservative bound";
+
+    add(text, "PRR lets %u bytes through, %s: pipe=%u ssthresh=%u delivered=%llu sent=%llu",
+        (unsigned)event->u.prr.count, rule, (unsigned)event->u.prr.pipe,
+        (unsigned)event->u.prr.ssthresh, (unsigned long long)event->u.prr.delivered,
+        (unsigned long long)event->u.prr.out);
+}
+
+/* "bytes 1 to 1448 are lost: RACK, a segment sent 12.4 ms later is delivered, reo_wnd 3.1 ms". */
+static void say_lost(const struct trace_event *event, struct text *text)
+{
+    unsigned start = event->u.lost.start;
+    unsigned end = event->u.lost.end;
+    char later[DURATION_BYTES], window[DURATION_BYTES], age[DURATION_BYTES];
+
+    if (end - start == 1)
+        add(text, "byte %u is lost: ", start);
+    else
+        add(text, "bytes %u to %u are lost: ", start, end - 1);
+    switch (event->u.lost.by) {
+    case TRACE_LOST_BY_RACK:
+        add(text, "RACK, a segment sent %s later is delivered, reo_wnd %s",
+            duration(event->u.lost.later_us, " ", later),
+            duration(event->u.lost.reo_wnd_us, " ", window));
+        return;
+    case TRACE_LOST_BY_SACK:
+        add(text, "%u bytes above are selectively acknowledged",
+            (unsigned)event->u.lost.sacked_above_bytes);
+        return;
+    case TRACE_LOST_BY_DUPLICATE_ACKS:
+        add(text, "third duplicate ACK");
+        return;
+    case TRACE_LOST_BY_PARTIAL_ACK:
+        add(text, "the acknowledgment ends before it");
+        return;
+    case TRACE_LOST_BY_TIMEOUT:
+        add(text, "no acknowledgment for %s", duration(event->u.lost.age_us, " ", age));
+        return;
+    }
+}
+
+static void say_reordering(const struct trace_event *event, struct text *text)
+{
+    char window[DURATION_BYTES];
+
+    add(text, "the network reorders: %u bytes late, from now on reo_wnd is at least %s",
+        (unsigned)event->u.reordering.bytes, duration(event->u.reordering.reo_wnd_us, " ", window));
+}
+
 static void say_range(const struct trace_event *event, struct text *text)
 {
     unsigned start = event->u.range.start;
@@ -245,8 +317,12 @@ static void say_range(const struct trace_event *event, struct text *text)
     unsigned last = end > start ? end - 1 : start;
     unsigned count = event->u.range.transmission_count;
 
-    if (event->kind == TRACE_LOST) {
-        add(text, "bytes %u to %u are held to be lost", start, last);
+    if (event->kind == TRACE_DUPLICATE) {
+        add(text, "the peer reports a duplicate (D-SACK): bytes %u to %u", start, last);
+        return;
+    }
+    if (event->kind == TRACE_RENEGED) {
+        add(text, "the peer has reneged on bytes %u to %u", start, last);
         return;
     }
     add(text, "retransmission");

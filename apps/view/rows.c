@@ -91,14 +91,20 @@ void rows_event(void *context, const struct trace_event *event)
     case TRACE_RTT:
     case TRACE_CWND:
     case TRACE_RECOVERY:
+    case TRACE_PRR:
     case TRACE_LOST:
     case TRACE_RETRANSMIT:
+    case TRACE_DUPLICATE:
+    case TRACE_REORDERING:
+    case TRACE_RENEGED:
     case TRACE_ECN:
     case TRACE_WINDOW:
     case TRACE_ERROR:
     case TRACE_DNS:
     case TRACE_PATH_MTU:
         print_event(rows, event);
+        return;
+    case TRACE_COUNT:
         return;
     }
 }

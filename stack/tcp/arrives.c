@@ -19,6 +19,7 @@
 #include "output.h"
 #include "recovery/recovery.h"
 #include "route.h"
+#include "recovery/sack.h"
 #include "seq.h"
 
 static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg);
@@ -347,6 +348,8 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
     bool repeats_fin = seg->flags & TCP_FIN && seg->seq + tcp_segment_len(seg) == tcb->rcv_nxt;
     if (tcb->state == TCPS_TIME_WAIT && repeats_fin) /* the peer missed our last ACK */
         tcb_timer_set(tcb, TIMER_TIME_WAIT, tcb->stack->now_us + 2 * tcb->config->msl_us);
+    if (seq_lt(seg->seq, tcb->rcv_nxt)) /* all of it is old: RFC 2883 4.1.1 */
+        sack_note_duplicate(tcb, seg->seq, seg->seq + (uint32_t)seg->payload.len);
     arrives_answer_unwanted(tcb, seg,
                             "the segment is outside the receive window (9293 3.10.7.4 first)");
     return DROP_TCP_NOT_ACCEPTABLE;

@@ -4,7 +4,7 @@
 #include "arrives_steps.h"
 
 #include "output.h"
-#include "recovery/recovery.h"
+#include "recovery/sack.h"
 #include "seq.h"
 
 /* SEG.WND is unsigned (MUST-1), and SND.WND has 32 bits for what the scale makes of it (REC-1). */
@@ -35,28 +35,61 @@ static uint64_t echo_age_us(const struct tcb *tcb, const struct tcp_segment *seg
  * if the echo shows that it is the one that is acknowledged. An older echo proves nothing (it may
  * come from a duplicate, which leaves the peer's TS.Recent alone), but it bounds the round trip:
  * without that, a few lost ACKs in a row would leave the back-off at its highest although data
- * arrives. */
-static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const struct tcp_segment *seg)
+ * arrives. So does a D-SACK, which says that a second copy has just come, most likely the last:
+ * only ACKs had been lost, and none of the waiting was for the round trip. */
+static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const struct tcp_segment *seg,
+                       struct ack_news *news)
 {
     uint64_t echo_us = echo_age_us(tcb, seg);
     uint64_t rtt_us =
         tcb->stack->now_us - (acked->was_retransmitted ? acked->resent_us : acked->sent_us);
 
     if (acked->was_retransmitted ? echo_us > rtt_us + 1000 : !acked->has_rtt) {
-        if (echo_us != NEVER)
-            tcp_rto_relax(&tcb->rto, echo_us, tcb->config);
+        bool is_second_copy =
+            acked->was_retransmitted && news->has_duplicate && rtt_us >= tcb->rack.min_rtt.us;
+        uint64_t rtt_max_us = is_second_copy && rtt_us < echo_us ? rtt_us : echo_us;
+        if (rtt_max_us != NEVER)
+            tcp_rto_relax(&tcb->rto, rtt_max_us, tcb->config);
         return;
     }
     if (rtt_us > echo_us) /* the ACK that was due first is lost */
         rtt_us = echo_us;
     tcp_rto_sample(&tcb->rto, rtt_us, tcb->config);
+    rack_note_rtt(&tcb->rack, rtt_us, tcb->stack->now_us);
     tcb_trace(tcb, (struct trace_event){
                        .kind = TRACE_RTT,
                        .u.rtt = {rtt_us, tcb->rto.srtt_us, tcb->rto.rttvar_us, tcb->rto.rto_us}});
+    news->has_rtt_sample = true;
+}
+
+/* Segments in flight and waiting to be sent; at least `enough` when there are more. */
+static unsigned count_segments(const struct tcb *tcb, unsigned enough)
+{
+    unsigned count = (tcb_unsent_bytes(tcb) + tcb->snd_mss - 1) / tcb->snd_mss;
+
+    for (unsigned i = 0; i < tcb->in_flight.count && count < enough; i++) {
+        const struct tx_record *record = records_at(&tcb->in_flight, i);
+        count += (record->end - record->start + tcb->snd_mss - 1) / tcb->snd_mss;
+    }
+    return count;
+}
+
+/* RFC 6298 (5.3): how long the timer waits from this acknowledgment on. RFC 7765 section 4: a short
+ * flight can bring no three duplicate ACKs, so its timer has been running since it was sent. */
+static uint64_t rto_from_now_us(const struct tcb *tcb)
+{
+    enum { RRTHRESH = 4 };
+    uint64_t rto_us = tcp_rto_current_us(&tcb->rto, tcb->config);
+
+    if (!tcb->config->rto_restart || count_segments(tcb, RRTHRESH) >= RRTHRESH)
+        return rto_us;
+    uint64_t earliest_us = tcb->stack->now_us - records_at(&tcb->in_flight, 0)->sent_us;
+    return earliest_us < rto_us ? rto_us - earliest_us : rto_us;
 }
 
 /* SND.UNA advances: forget what is acknowledged, RTT, timer. Returns by how many bytes. */
-static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
+static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg,
+                                struct ack_news *news)
 {
     if (seq_leq(seg->ack, tcb->snd_una))
         return 0;
@@ -73,15 +106,14 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
     tcb->progress_us = tcb->stack->now_us;
     if (tcb->has_snd_up && seq_geq(tcb->snd_una, tcb->snd_up))
         tcb->has_snd_up = false; /* or it would lie ahead again after half the sequence space */
-    struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack);
+    struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack, &news->delivered);
     path_mtu_on_ack(tcb);
-    sample_rtt(tcb, &acked, seg);
+    sample_rtt(tcb, &acked, seg, news);
     tcb->trouble_reported = false;
     if (tcb->in_flight.count == 0 && !tcb->ecn.holds) /* RFC 6298 (5.2) */
         tcb_timer_clear(tcb, TIMER_RETRANSMIT);
     else /* (5.3) */
-        tcb_timer_set(tcb, TIMER_RETRANSMIT,
-                      tcb->stack->now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
+        tcb_timer_set(tcb, TIMER_RETRANSMIT, tcb->stack->now_us + rto_from_now_us(tcb));
     if (tcb->send_ring.used == 0 && tcb->send_ring.size > 0)
         tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
     return data;
@@ -89,29 +121,11 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg)
 
 void arrives_take_syn_ack(struct tcb *tcb, const struct tcp_segment *seg)
 {
-    advance_snd_una(tcb, seg);
+    struct ack_news news = {0};
+
+    advance_snd_una(tcb, seg, &news);
+    rack_on_ack(tcb, &news);
     tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
-}
-
-/* RFC 2018: blocks outside (SND.UNA, SND.NXT] are old or lies, and are ignored. */
-static uint32_t take_sacks(struct tcb *tcb, const struct tcp_segment *seg)
-{
-    enum { RECORDS_SPARE = 64 };
-    /* Blocks of single bytes would cut the flight into as many records, to be walked at each ACK.
-     */
-    uint32_t record_max = RECORDS_SPARE + 4 * ((tcb->snd_nxt - tcb->snd_una) / tcb->snd_mss);
-    uint32_t newly_bytes = 0;
-
-    if (!tcb->sack)
-        return 0;
-    for (unsigned i = 0; i < seg->options.sack_count; i++) {
-        const struct tcp_sack_block *block = &seg->options.sack[i];
-        if (seq_leq(block->left, tcb->snd_una) || seq_gt(block->right, tcb->snd_nxt) ||
-            seq_geq(block->left, block->right))
-            continue;
-        newly_bytes += records_sack(&tcb->in_flight, block->left, block->right, record_max);
-    }
-    return newly_bytes;
 }
 
 /* Has the peer sent this segment after the one that set SND.WND last? Departure from 3.10.7.4
@@ -164,12 +178,15 @@ static bool is_duplicate_ack(const struct tcb *tcb, const struct tcp_segment *se
 static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
 {
     struct ack_news news = {.flight_before = tcb->snd_nxt - tcb->snd_una,
-                            .is_duplicate = is_duplicate_ack(tcb, seg)};
+                            .sacked_before = tcb->in_flight.sacked_bytes,
+                            .is_duplicate = is_duplicate_ack(tcb, seg),
+                            .has_echo = tcb->timestamps && seg->options.has_timestamps,
+                            .echo = seg->options.tsecr};
 
     bool is_progress = seq_gt(seg->ack, tcb->snd_una);
     tcb->unanswered_probe_count = 0; /* the peer is there */
-    news.sacked_bytes = take_sacks(tcb, seg);
-    news.acked_bytes = advance_snd_una(tcb, seg);
+    sack_take(tcb, seg, &news);
+    news.acked_bytes = advance_snd_una(tcb, seg, &news);
     news.is_congestion_echo = ecn_on_ack(tcb, seg, news.flight_before);
     update_window(tcb, seg);
     /* R2 counts from the last progress; a peer whose window is closed or shrunk and who goes on

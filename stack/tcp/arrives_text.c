@@ -7,6 +7,7 @@
 #include "arrives_steps.h"
 
 #include "output.h"
+#include "recovery/sack.h"
 #include "seq.h"
 
 /* ---- sixth: URG */
@@ -74,6 +75,7 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     uint32_t seq = seg->flags & TCP_SYN ? seg->seq + 1 : seg->seq;
     struct bytes text = seg->payload;
 
+    bool repeats = sack_note_duplicate(tcb, seq, seq + (uint32_t)text.len);
     if (text.len > tcb->rcv_mss && text.len <= tcb_announced_mss(tcb))
         tcb->rcv_mss = (uint32_t)text.len;
     if (seq_lt(seq, tcb->rcv_nxt)) { /* only the new part */
@@ -96,6 +98,8 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     if (in_order)
         advance_rcv_nxt(tcb, seq + (uint32_t)text.len);
     schedule_ack(tcb, (uint32_t)text.len, in_order, had_holes);
+    if (repeats)
+        tcb_ack_now(tcb, "part of it has arrived before: D-SACK (RFC 2883 4)");
     return DROP_NOT;
 }
 

@@ -7,6 +7,14 @@
 #include "../wire/source_route.h"
 #include "../wire/tcp_options.h"
 
+/* How loss is found out, recovery/detect.h. Without SACK it is NewReno's way in any case. */
+enum tcp_loss_detection {
+    TCP_LOSS_DETECTION_RACK,    /* RFC 8985: by time */
+    TCP_LOSS_DETECTION_RFC6675, /* by SACKed bytes */
+    TCP_LOSS_DETECTION_NEWRENO, /* RFC 6582: by duplicate ACKs */
+    TCP_LOSS_DETECTION_COUNT,
+};
+
 /* Explicit Congestion Notification. Departure from SHLD-8: an offer is accepted, but none is made
  * unless it is switched on, because some middleboxes still drop a SYN that offers it; Linux does
  * the same. */
@@ -21,6 +29,7 @@ struct tcp_config {
     bool timestamps;              /* offer RFC 7323 timestamps; default on */
     bool window_scaling;          /* offer RFC 7323 window scaling; on */
     bool sack;                    /* offer RFC 2018 selective acknowledgment; on */
+    bool dsack;                   /* report text that arrives twice, RFC 2883; on */
     enum tcp_ecn ecn;             /* RFC 3168 (SHLD-8); accept */
     bool nagle;                   /* 9293 3.7.4, MUST-17; on; off is TCP_NODELAY */
     bool cork;                    /* hold back what fills no segment, cork_limit_us at most; off */
@@ -37,6 +46,27 @@ struct tcp_config {
     uint16_t syn_wnd; /* window in our SYN; 0: the smaller of 65535 and the buffer */
     uint32_t initial_window_segments; /* RFC 6928; 10 */
 
+    /* Loss recovery. RACK is the default: it finds the loss of a tail and of retransmissions, and
+     * bears reordering, where the others wait for a time-out or send what has arrived. */
+    enum tcp_loss_detection loss_detection;
+    bool tlp; /* RFC 8985 7: a probe when the last segments are not acknowledged; with RACK; on */
+    uint64_t tlp_max_ack_delay_us; /* how long a peer may hold back the ACK of a lone segment; 40
+                                      ms: what we take, and Linux where it can. A longer one costs a
+                                      probe too many. */
+    /* Spurious reductions of the window are taken back, as RFC 4015 says, if ... All are on: each
+     * sign is one that others do not give. */
+    bool eifel;      /* ... an echoed timestamp is older than the retransmission, RFC 3522 */
+    bool dsack_undo; /* ... all that was sent again has arrived twice, RFC 3708 */
+    bool frto;       /* ... after a time-out what was not sent again is acknowledged, RFC 5682 */
+    bool prr; /* RFC 9937: spread the reduction over the round trip of a fast recovery; on, since
+                 half a round trip of silence and then a burst is what there is without it */
+    bool limited_transmit; /* RFC 3042: new data for the first duplicate ACKs keeps them coming; on
+                            */
+
+    bool rto_restart; /* RFC 7765: for a flight of less than four segments the RTO counts from
+                         the transmission, not from the last acknowledgment; off: a lost tail is
+                         probed before (tlp), and with an RTO of 200 ms the peers that delay
+                         their ACKs as long would cause time-outs */
     uint64_t rto_initial_us; /* RFC 6298 (2.1); 1 s */
     uint64_t rto_min_us;     /* Departure from RFC 6298 (2.4): 200 ms, as Linux; */
     uint64_t rto_max_us;     /* RFC 6298 (2.5); 60 s */

@@ -9,12 +9,17 @@
  *   3. new data, and the FIN       6. an acknowledgment alone
  *                                  7. a keep-alive
  *
+ * Two rules of loss recovery come between: a probe for a lost tail before new data, and behind it
+ * what RFC 6675 sends when there is none.
+ *
  * Whatever goes out carries the current acknowledgment and window, so a waiting ACK rides along.
  * The payload is never copied: the packet points into the send ring. */
 #include "output.h"
 
 #include "../wire/checksum.h"
-#include "recovery/recovery.h"
+#include "recovery/detect.h"
+#include "recovery/sack.h"
+#include "recovery/tlp.h"
 #include "route.h"
 #include "seq.h"
 
@@ -22,6 +27,7 @@ struct plan {
     uint32_t seq;
     uint32_t len; /* bytes of payload */
     uint8_t flags;
+    bool is_loss_probe;       /* RFC 8985 7.3 */
     bool is_new_data;         /* a first transmission, and no window probe */
     bool is_keepalive;        /* before the window: the peer answers it and takes nothing from it */
     bool is_path_mtu_probe;   /* one segment, and larger than SND.MSS */
@@ -32,7 +38,9 @@ struct plan {
 
 static bool plan_syn(struct tcb *tcb, struct plan *plan);
 static bool plan_resend(struct tcb *tcb, struct plan *plan);
+static bool plan_loss_probe(struct tcb *tcb, struct plan *plan);
 static bool plan_new_data(struct tcb *tcb, struct plan *plan);
+static bool plan_next_seg(struct tcb *tcb, struct plan *plan);
 static bool plan_probe(struct tcb *tcb, struct plan *plan);
 static bool plan_urgent(struct tcb *tcb, struct plan *plan);
 static bool plan_ack(struct tcb *tcb, struct plan *plan);
@@ -45,9 +53,9 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
 
     if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
         return false;
-    if (!plan_syn(tcb, &plan) && !plan_resend(tcb, &plan) && !plan_new_data(tcb, &plan) &&
-        !plan_probe(tcb, &plan) && !plan_urgent(tcb, &plan) && !plan_ack(tcb, &plan) &&
-        !plan_keepalive(tcb, &plan))
+    if (!plan_syn(tcb, &plan) && !plan_resend(tcb, &plan) && !plan_loss_probe(tcb, &plan) &&
+        !plan_new_data(tcb, &plan) && !plan_next_seg(tcb, &plan) && !plan_probe(tcb, &plan) &&
+        !plan_urgent(tcb, &plan) && !plan_ack(tcb, &plan) && !plan_keepalive(tcb, &plan))
         return false;
     *event = (struct trace_event){.kind = TRACE_PACKET_OUT,
                                   .flow = &tcb->flow.id,
@@ -92,10 +100,30 @@ static uint32_t whole_segments(const struct tcb *tcb, uint32_t len)
     return len < tcb->snd_mss ? tcb->snd_mss : len / tcb->snd_mss * tcb->snd_mss;
 }
 
+/* What a record was sent as, once more. */
+static void plan_record(const struct tcb *tcb, struct tx_record *record, struct plan *plan)
+{
+    *plan = (struct plan){.seq = record->start,
+                          .len = record->end - record->start,
+                          .flags = TCP_ACK,
+                          .resent = record,
+                          .cause = tcb->resend_cause};
+    if (!tcb_is_synchronized(tcb)) {
+        plan->flags = tcb->state == TCPS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+        plan->len--;
+    }
+    if (tcb->fin_sent && record->end == tcb->snd_nxt) {
+        plan->flags |= TCP_FIN;
+        plan->len--;
+    }
+}
+
 /* Not done: sending again what begins behind the right edge of a window that has shrunk (MAY-7),
  * but for the first segment in flight: the peer would drop it. */
 static bool plan_resend(struct tcb *tcb, struct plan *plan)
 {
+    if (tcb->frto.step == FRTO_NEXT_ACK) /* RFC 5682 (2b): new data, and no more retransmissions */
+        return false;
     bool in_handshake = !tcb_is_synchronized(tcb);
     uint32_t allowance = in_handshake ? tcb->snd_mss : recovery_allowance(tcb);
     uint32_t max_bytes = whole_segments(tcb, allowance);
@@ -111,19 +139,7 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
                      seq_lt(record->start, tcb_snd_edge(tcb));
     if (!network_allows || !in_window)
         return false;
-    *plan = (struct plan){.seq = record->start,
-                          .len = record->end - record->start,
-                          .flags = TCP_ACK,
-                          .resent = record,
-                          .cause = tcb->resend_cause};
-    if (in_handshake) {
-        plan->flags = tcb->state == TCPS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
-        plan->len--;
-    }
-    if (tcb->fin_sent && record->end == tcb->snd_nxt) {
-        plan->flags |= TCP_FIN;
-        plan->len--;
-    }
+    plan_record(tcb, record, plan);
     return true;
 }
 
@@ -209,6 +225,22 @@ static bool plan_fin_alone(struct tcb *tcb, struct plan *plan)
     return true;
 }
 
+/* `len` bytes of the `waiting` ones. */
+static void plan_data(struct tcb *tcb, uint32_t len, uint32_t waiting, struct plan *plan)
+{
+    *plan = (struct plan){.seq = tcb->snd_nxt,
+                          .len = len,
+                          .flags = TCP_ACK,
+                          .is_new_data = true,
+                          .cause = "data from the application"};
+    if (len == waiting) {
+        tcb->cork_is_over = false;
+        tcb_timer_clear(tcb, TIMER_CORK);
+        if (tcb->fin_queued)
+            plan->flags |= TCP_FIN;
+    }
+}
+
 /* The override timer of silly-window avoidance and the zero-window probe are one: TIMER_PERSIST. */
 uint64_t tcp_persist_us(const struct tcb *tcb)
 {
@@ -276,18 +308,39 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
     len = without_tail(tcb, len, waiting);
     if (tcb->uto_now && len > tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES)
         len = tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES; /* MUST-16: room for the option */
-    *plan = (struct plan){.seq = tcb->snd_nxt,
-                          .len = len,
-                          .flags = TCP_ACK,
-                          .is_new_data = true,
-                          .cause = "data from the application"};
-    if (len == waiting) {
-        tcb->cork_is_over = false;
-        tcb_timer_clear(tcb, TIMER_CORK);
-        if (tcb->fin_queued)
-            plan->flags |= TCP_FIN;
-    }
+    plan_data(tcb, len, waiting, plan);
     return true;
+}
+
+/* RFC 8985 7.3, TLP_send_probe(): new data if there is some that the peer can take, else the last
+ * segment once more; Nagle and the window of the network are not asked. */
+static bool plan_loss_probe(struct tcb *tcb, struct plan *plan)
+{
+    if (!tcb->tlp.is_due)
+        return false;
+    tcb->tlp.is_due = false;
+    uint32_t waiting = may_send_data(tcb) ? tcb_unsent_bytes(tcb) : 0;
+    uint32_t usable = usable_window(tcb);
+    uint32_t len = waiting < usable ? waiting : usable;
+    if (len > 0) {
+        plan_data(tcb, len < tcb->snd_mss ? len : tcb->snd_mss, waiting, plan);
+    } else {
+        struct tx_record *last =
+            records_tail(&tcb->in_flight, tcb->snd_mss + (tcb->fin_sent ? 1 : 0));
+        if (last == NULL || seq_geq(last->start, tcb_snd_edge(tcb)))
+            return false;
+        plan_record(tcb, last, plan);
+    }
+    plan->is_loss_probe = true;
+    plan->cause = "tail loss probe: no acknowledgment for two round trips";
+    plan->clause = "RFC 8985 7.3";
+    return true;
+}
+
+/* RFC 6675 NextSeg(): nothing lost and nothing new, but the network has room. */
+static bool plan_next_seg(struct tcb *tcb, struct plan *plan)
+{
+    return detect_next_seg(tcb) && plan_resend(tcb, plan);
 }
 
 /* ---- 4. a probe of a closed or silly window, 9293 3.8.6.1 (MUST-36) */
@@ -477,20 +530,26 @@ static void fill_user_timeout(struct tcb *tcb, const struct plan *plan, struct t
     tcb->uto_now = false;
 }
 
+/* How many SACK blocks a segment can carry: what is left of the header's 40 bytes of options, and
+ * of the packet. Data is not cut shorter for them: where they do not fit, after_ack() sends them on
+ * an ACK of their own. */
+static unsigned sack_room(const struct tcb *tcb, const struct plan *plan)
+{
+    enum { SACK_MAX_WITH_TIMESTAMPS = 3, SACK_HEAD_BYTES = 4, SACK_BLOCK_BYTES = 8 };
+    unsigned max = tcb->timestamps ? SACK_MAX_WITH_TIMESTAMPS : TCP_SACK_BLOCKS_MAX;
+    uint32_t left = plan->len < tcb->snd_mss ? tcb->snd_mss - plan->len : 0;
+    uint32_t fitting = left > SACK_HEAD_BYTES ? (left - SACK_HEAD_BYTES) / SACK_BLOCK_BYTES : 0;
+
+    return plan->len == 0 || fitting > max ? max : fitting;
+}
+
 static void fill_options(struct tcb *tcb, const struct plan *plan, struct tcp_options *options)
 {
-    enum { SACK_MAX_WITH_TIMESTAMPS = 3 };
-
     if (plan->flags & TCP_SYN) {
         fill_syn_options(tcb, options, (plan->flags & TCP_ACK) != 0);
     } else { /* no MSS: MUST-65 */
         options->has_timestamps = tcb->timestamps;
-        /* Not done: SACK blocks on segments with data, which would have to be cut shorter for them;
-         * a hole is reported at once on an ACK of its own, see after_ack(). */
-        if (tcb->sack && tcb->out_of_order.count > 0 && plan->len == 0)
-            options->sack_count =
-                ranges_sack(&tcb->out_of_order, options->sack,
-                            tcb->timestamps ? SACK_MAX_WITH_TIMESTAMPS : TCP_SACK_BLOCKS_MAX);
+        options->sack_count = sack_report(tcb, options->sack, sack_room(tcb, plan));
         fill_user_timeout(tcb, plan, options);
     }
     if (options->has_timestamps) {
@@ -539,7 +598,7 @@ static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct
 }
 
 /* Remember what is in flight and start the clock for it. */
-static bool remember(struct tcb *tcb, const struct plan *plan)
+static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
 {
     uint64_t now_us = tcb->stack->now_us;
     uint32_t occupied =
@@ -549,8 +608,11 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
         return true;
     if (plan->resent != NULL) {
         records_resent(&tcb->in_flight, plan->resent, now_us);
+        if (!plan->is_loss_probe)
+            undo_on_resent(tcb, plan->resent);
         tcb->recovery.send_one = false;
         tcb->retransmit_count++;
+        tcb->resent_bytes += occupied;
         tcb_trace(tcb, (struct trace_event){.kind = TRACE_RETRANSMIT,
                                             .cause = plan->cause,
                                             .u.range = {plan->seq - tcb->iss,
@@ -579,11 +641,25 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
     return true;
 }
 
-/* An acknowledgment has gone out. On data it is no duplicate ACK and carries no SACK block: a hole
- * is reported by one of its own as well. */
-static void after_ack(struct tcb *tcb, const struct plan *plan)
+static bool remember(struct tcb *tcb, const struct plan *plan)
 {
-    tcb->ack_now = tcb->ack_now && plan->len > 0 && tcb->out_of_order.count > 0;
+    uint32_t nxt = tcb->snd_nxt;
+
+    if (!remember_in_flight(tcb, plan))
+        return false;
+    recovery_on_sent(tcb, plan->len);
+    if (plan->is_loss_probe)
+        tlp_on_sent(tcb, plan->resent != NULL);
+    else if (tcb->snd_nxt != nxt)
+        tlp_schedule(tcb);
+    return true;
+}
+
+/* An acknowledgment has gone out. On data it is no duplicate ACK, and has perhaps no room for a
+ * SACK block: then a hole is reported by one of its own as well. */
+static void after_ack(struct tcb *tcb, const struct plan *plan, unsigned sack_count)
+{
+    tcb->ack_now = tcb->ack_now && plan->len > 0 && sack_count == 0 && sack_is_due(tcb);
     tcb->unacked_bytes = 0;
     tcb->last_ack_sent = tcb->rcv_nxt;
     tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
@@ -640,7 +716,7 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
     fill_urgent(tcb, &seg);
     write_headers(tcb, &seg, out);
     if (plan->flags & TCP_ACK && !plan->is_keepalive)
-        after_ack(tcb, plan);
+        after_ack(tcb, plan, seg.options.sack_count);
     tcb->segments_sent++;
     return true;
 }

@@ -1,7 +1,6 @@
 /* STATUS (RFC 9293 3.10.6) and readiness: everything that can be asked about a connection, and the
  * names of its states, timers and errors. Nothing here changes anything. */
-#include "recovery/recovery.h"
-#include "tcb.h"
+#include "recovery/detect.h"
 
 /* Everything that was sent has been acknowledged, our FIN included. */
 static bool is_finished(const struct tcb *tcb)
@@ -62,6 +61,12 @@ enum tcp_err tcp_error(const struct tcb *tcb)
     return tcb->error;
 }
 
+static const char *const loss_detection_names[TCP_LOSS_DETECTION_COUNT] = {
+    [TCP_LOSS_DETECTION_RACK] = "rack",
+    [TCP_LOSS_DETECTION_RFC6675] = "rfc6675",
+    [TCP_LOSS_DETECTION_NEWRENO] = "newreno",
+};
+
 static uint32_t resent_bytes(const struct tcb *tcb)
 {
     uint32_t sum = 0;
@@ -121,6 +126,10 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .retransmit_count = tcb->retransmit_count,
         .congestion_control = congestion_ops_of(tcb->config->congestion)->name,
         .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
+        .undo_count = tcb->undo_count,
+        .loss_detection = loss_detection_names[detect_way(tcb)],
+        .min_rtt_us = tcb->rack.min_rtt.us,
+        .reo_wnd_us = tcb->rack.reo_wnd_us,
         .user_timeout_us = tcb_user_timeout_us(tcb),
         .remote_user_timeout_us = tcp_user_timeout_s(tcb->remote_uto) * 1000000,
         .send_buffer_bytes = tcb_send_limit(tcb),
@@ -157,6 +166,8 @@ const char *tcp_state_name(enum tcp_state state)
 const char *tcp_timer_name(enum tcp_timer timer)
 {
     static const char *const names[TIMER_COUNT] = {
+        [TIMER_REORDER] = "reordering",
+        [TIMER_PROBE] = "loss probe",
         [TIMER_RETRANSMIT] = "retransmission",
         [TIMER_PERSIST] = "persist",
         [TIMER_DELAYED_ACK] = "delayed ACK",

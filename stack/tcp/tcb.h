@@ -13,8 +13,13 @@
 #include "queue.h"
 #include "ranges.h"
 #include "recovery/congestion.h"
+#include "recovery/frto.h"
+#include "recovery/prr.h"
+#include "recovery/rack.h"
 #include "recovery/records.h"
 #include "recovery/rto.h"
+#include "recovery/tlp.h"
+#include "recovery/undo.h"
 #include "ring.h"
 #include "table.h"
 
@@ -36,7 +41,12 @@ struct recovery {
     uint32_t dup_ack_count;
     uint32_t flight_at_first_dup; /* FlightSize without what limited transmit has sent since */
     uint32_t dup_acked_bytes;     /* without SACK: each duplicate ACK says a segment has left */
-    bool send_one;                /* one lost segment goes out whatever the window says */
+    struct prr prr;
+    uint32_t prr_window;         /* the pipe may grow to here; while is_active and with PRR */
+    bool send_one;               /* one lost segment goes out whatever the window says */
+    uint64_t reduced_us;         /* when the window was reduced last ... */
+    bool retransmission_is_lost; /* ... and something sent again since then is lost */
+    bool has_rescued;            /* RFC 6675 4, NextSeg rule 4: once per recovery */
 };
 
 struct tcb {
@@ -82,7 +92,8 @@ struct tcb {
     uint32_t rcv_mss;          /* largest segment seen: what "full-sized" means for ACKs */
     uint32_t rcv_up;           /* RCV.UP */
     bool has_rcv_up;
-    bool peer_fin; /* a FIN waits at fin_seq, perhaps behind a hole */
+    struct tcp_sack_block duplicate; /* text that arrived twice, to be reported (RFC 2883) */
+    bool peer_fin;                   /* a FIN waits at fin_seq, perhaps behind a hole */
     uint32_t fin_seq;
 
     /* Options negotiated. */
@@ -100,6 +111,10 @@ struct tcb {
     struct ranges out_of_order;
     struct tx_records in_flight;
     struct tcp_rto rto;
+    struct rack rack;
+    struct tlp tlp;
+    struct undo undo;
+    struct frto frto;
     struct congestion cc;
     struct recovery recovery;
 
@@ -136,6 +151,8 @@ struct tcb {
 
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;
+    unsigned undo_count;                    /* reductions of the window that were taken back */
+    uint64_t resent_bytes, duplicate_bytes; /* sent again; reported by the peer as duplicates */
 };
 
 /* A TCB in `state`, in no table or queue yet; NULL when memory or connections_max is exhausted. */
@@ -204,10 +221,15 @@ static inline bool tcb_fin_is_acked(const struct tcb *tcb)
     return tcb->fin_sent && tcb->snd_una == tcb->snd_nxt;
 }
 
-/* RFC 7323: TSval, a millisecond clock with an offset of the connection's own. */
+/* RFC 7323: TSval, a millisecond clock with an offset of the connection's own: then, and now. */
+static inline uint32_t tcb_tsval_at(const struct tcb *tcb, uint64_t us)
+{
+    return (uint32_t)(us / 1000) + tcb->ts_offset;
+}
+
 static inline uint32_t tcb_tsval(const struct tcb *tcb)
 {
-    return (uint32_t)(tcb->stack->now_us / 1000) + tcb->ts_offset;
+    return tcb_tsval_at(tcb, tcb->stack->now_us);
 }
 
 /* The MSS option that we send: what the interface can receive (MUST-67), or the clamp. The MTU is

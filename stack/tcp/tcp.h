@@ -57,6 +57,8 @@ enum tcp_readiness {
 };
 
 enum tcp_timer {
+    TIMER_REORDER, /* RFC 8985 6.2: what is merely late has had its time */
+    TIMER_PROBE, /* RFC 8985 7.2: an acknowledgment is overdue. Before the RTO, which it restarts */
     TIMER_RETRANSMIT,
     TIMER_PERSIST, /* zero-window probes */
     TIMER_DELAYED_ACK,
@@ -176,6 +178,9 @@ struct tcp_status {
     uint64_t segments_sent, segments_received, retransmit_count;
     const char *congestion_control;
     bool in_recovery;
+    unsigned undo_count;             /* spurious reductions of the window, taken back */
+    const char *loss_detection;      /* in use: "rack", "rfc6675" or "newreno" */
+    uint64_t min_rtt_us, reo_wnd_us; /* RACK's; min_rtt_us 0: not measured yet */
     uint64_t user_timeout_us; /* R2 in use: r2_us, or what RFC 5482 made of it; NEVER: none */
     uint64_t remote_user_timeout_us;                  /* what the peer's option says; 0: nothing */
     uint32_t send_buffer_bytes, receive_buffer_bytes; /* as autotuning has them now */

@@ -7,6 +7,8 @@
 #include "output.h"
 #include "recovery/recovery.h"
 
+static void on_reorder(struct tcb *tcb);
+static void on_probe(struct tcb *tcb);
 static void on_retransmit(struct tcb *tcb);
 static void on_persist(struct tcb *tcb);
 static void on_delayed_ack(struct tcb *tcb);
@@ -17,6 +19,8 @@ static void on_cork(struct tcb *tcb);
 static void on_linger(struct tcb *tcb);
 
 static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
+    [TIMER_REORDER] = on_reorder,
+    [TIMER_PROBE] = on_probe,
     [TIMER_RETRANSMIT] = on_retransmit,
     [TIMER_PERSIST] = on_persist,
     [TIMER_DELAYED_ACK] = on_delayed_ack,
@@ -135,6 +139,19 @@ void tcp_bring_r2_forward(struct tcb *tcb)
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
         if (tcb->deadline_us[timers[i]] != NEVER && tcb->deadline_us[timers[i]] > due_us)
             tcb_timer_set(tcb, timers[i], due_us);
+}
+
+/* RFC 8985 6.2 step 5. */
+static void on_reorder(struct tcb *tcb)
+{
+    recovery_on_reorder_timer(tcb);
+    tcb_wants_output(tcb);
+}
+
+/* RFC 8985 7.3. */
+static void on_probe(struct tcb *tcb)
+{
+    tlp_on_timer(tcb);
 }
 
 /* RFC 6298 (5.4) to (5.6). */

@@ -240,6 +240,7 @@ START_TEST(small_segments_that_were_lost_are_sent_again_as_one) /* 9293 3.8.6 */
     plan.app[0].write_max_bytes = 1;
     plan.app[0].write_pause_us = MILLI_US;
     plan.tcp[0].nagle = false;
+    plan.tcp[0].tlp = false;                               /* or its probe would be another one */
     plan.link[0].drop_data_mask = (1u << 30) - (1u << 10); /* all but the first ten */
     struct result result = transfer(&plan, "20 segments of a byte lost");
     ck_assert_uint_eq(result.sender.retransmits, 1);

@@ -139,6 +139,17 @@ static void check_ack_and_edge(struct sim *sim, unsigned from, const struct tcp_
     self->edge = edge;
 }
 
+/* RFC 2883 4: the first block may report a duplicate: below the acknowledgment, or part of the
+ * second block. */
+static bool is_duplicate_block(const struct tcp_segment *seg)
+{
+    const struct tcp_sack_block *block = seg->options.sack;
+
+    return seq_leq(block[0].right, seg->ack) ||
+           (seg->options.sack_count > 1 && seq_geq(block[0].left, block[1].left) &&
+            seq_leq(block[0].right, block[1].right));
+}
+
 /* RFC 2018 3: blocks lie above the acknowledgment, and hold what the peer has sent. */
 static void check_sack(struct sim *sim, unsigned from, const struct tcp_segment *seg)
 {
@@ -146,7 +157,8 @@ static void check_sack(struct sim *sim, unsigned from, const struct tcp_segment 
 
     for (unsigned i = 0; i < seg->options.sack_count; i++) {
         const struct tcp_sack_block *block = &seg->options.sack[i];
-        if (seq_leq(block->left, seg->ack) || seq_geq(block->left, block->right) ||
+        bool is_below = seq_leq(block->left, seg->ack) && !(i == 0 && is_duplicate_block(seg));
+        if (is_below || seq_geq(block->left, block->right) ||
             seq_gt(block->right, wire->end[1 - from].highest))
             sim_fail(sim, "end %u sends a SACK block that makes no sense", from);
     }

@@ -77,12 +77,12 @@ struct talk {
     uint32_t written, read;
 
     /* What the stack has told. */
-    enum tcp_state state;       /* the last one of a connection, listeners apart */
-    char path[TALK_LINE_BYTES]; /* the states passed: "CLOSED SYN-SENT ESTABLISHED" */
-    enum drop drop;             /* of the last packet */
-    unsigned events[32];        /* count by enum trace_kind */
-    unsigned ready_events;      /* connections yielded by stack_next_ready() */
-    bool is_holding;            /* true: output is not pulled until it is false again */
+    enum tcp_state state;         /* the last one of a connection, listeners apart */
+    char path[TALK_LINE_BYTES];   /* the states passed: "CLOSED SYN-SENT ESTABLISHED" */
+    enum drop drop;               /* of the last packet */
+    unsigned events[TRACE_COUNT]; /* count by enum trace_kind */
+    unsigned ready_events;        /* connections yielded by stack_next_ready() */
+    bool is_holding;              /* true: output is not pulled until it is false again */
 
     uint32_t heard_win; /* the window of the last segment that we_send() has found */
 

@@ -1,59 +1,74 @@
-/* What is lost, as far as acknowledgments show it.
+/* Loss detection: which way is taken, and what they share. See detect.h.
  *
- * With SACK: RFC 6675 IsLost(): a range is lost when more than (DupThresh - 1) * SMSS bytes above
- * it have been selectively acknowledged; and of section 5 (5) that the third duplicate ACK says so
- * of the first segment, however short the ones above it are. A range that was sent again is not
- * judged by the old SACKs above it: if it is lost again the timer finds out. Without SACK: the
- * third duplicate ACK says that the first segment is lost (RFC 5681 3.2), and during recovery each
- * partial acknowledgment says that the next one is (RFC 6582 3.2 step 3). */
-#include "../seq.h"
-#include "recovery.h"
+ * A way marks transmission records as lost and says why, by an event with the numbers that decided.
+ * After a time-out RFC 2018 section 8 wants all SACKs to be forgotten, for the peer may have thrown
+ * away what it had sacked; RACK keeps them, since it looks for the one sure sign of that
+ * (recovery.c does so on each acknowledgment): a peer that has the first byte in flight would have
+ * acknowledged it. */
+#include "detect.h"
 
-enum { DUP_THRESH = 3 };
+#include "rack.h"
 
-static bool detect_by_sack(struct tcb *tcb)
+enum tcp_loss_detection detect_way(const struct tcb *tcb)
 {
-    struct tx_records *records = &tcb->in_flight;
-    uint32_t sacked_above = 0;
-    bool found = false;
-
-    if (records->sacked_bytes == 0)
-        return false;
-    if (!tcb->recovery.is_active && tcb->recovery.dup_ack_count >= DUP_THRESH &&
-        seq_gt(tcb->snd_una, tcb->recovery.recover) && !records_at(records, 0)->lost &&
-        !records_at(records, 0)->sacked) {
-        records_mark_lost(records, 0, tcb->snd_mss);
-        found = true;
-    }
-    if (records->sacked_bytes <= (DUP_THRESH - 1) * tcb->snd_mss)
-        return found;
-    for (unsigned i = records->count; i-- > 0;) {
-        const struct tx_record *record = records_at(records, i);
-        if (record->sacked) {
-            sacked_above += record->end - record->start;
-            continue;
-        }
-        if (sacked_above <= (DUP_THRESH - 1) * tcb->snd_mss || record->transmission_count > 1 ||
-            record->lost)
-            continue;
-        records_mark_lost(records, i, UINT32_MAX);
-        found = true;
-    }
-    return found;
+    return tcb->sack ? tcb->config->loss_detection : TCP_LOSS_DETECTION_NEWRENO;
 }
 
-bool detect_losses(struct tcb *tcb)
+bool detect_losses(struct tcb *tcb, const struct ack_news *news)
 {
-    if (tcb->in_flight.count == 0)
+    if (tcb->in_flight.count == 0) {
+        tcb_timer_clear(tcb, TIMER_REORDER);
         return false;
-    if (tcb->sack)
+    }
+    switch (detect_way(tcb)) {
+    case TCP_LOSS_DETECTION_RACK:
+        return rack_detect(tcb);
+    case TCP_LOSS_DETECTION_RFC6675:
         return detect_by_sack(tcb);
-    bool is_third = tcb->recovery.dup_ack_count == DUP_THRESH &&
-                    seq_gt(tcb->snd_una, tcb->recovery.recover); /* RFC 6582 3.2 step 2 */
-    if (!tcb->recovery.is_active && !is_third)
-        return false;
-    if (records_at(&tcb->in_flight, 0)->lost)
-        return false;
-    records_mark_lost(&tcb->in_flight, 0, tcb->snd_mss);
-    return true;
+    case TCP_LOSS_DETECTION_NEWRENO:
+    case TCP_LOSS_DETECTION_COUNT:
+        break;
+    }
+    return detect_by_duplicates(tcb, news);
+}
+
+static void mark_all(struct tcb *tcb)
+{
+    for (unsigned i = 0; i < tcb->in_flight.count; i++)
+        detect_mark(tcb, i, UINT32_MAX,
+                    &(struct trace_event){.clause = "RFC 5681 3.1",
+                                          .u.lost = {.by = TRACE_LOST_BY_TIMEOUT}});
+}
+
+void detect_on_timeout(struct tcb *tcb)
+{
+    bool is_rack = detect_way(tcb) == TCP_LOSS_DETECTION_RACK;
+
+    if (!is_rack || (tcb->in_flight.count > 0 && records_at(&tcb->in_flight, 0)->sacked))
+        records_forget_sacks(&tcb->in_flight);
+    if (is_rack)
+        rack_mark_on_timeout(tcb);
+    else
+        mark_all(tcb);
+}
+
+void detect_mark(struct tcb *tcb, unsigned i, uint32_t bytes, const struct trace_event *why)
+{
+    const struct tx_record *record = records_at(&tcb->in_flight, i);
+    struct recovery *recovery = &tcb->recovery;
+
+    if (record->lost || record->sacked)
+        return;
+    if (record->transmission_count > 1 && record->sent_us >= recovery->reduced_us)
+        recovery->retransmission_is_lost = true;
+    records_mark_lost(&tcb->in_flight, i, bytes);
+    if (tcb->stack->config.trace == NULL)
+        return;
+    record = records_at(&tcb->in_flight, i); /* it may have been split */
+    struct trace_event event = *why;
+    event.kind = TRACE_LOST;
+    event.u.lost.start = record->start - tcb->iss;
+    event.u.lost.end = record->end - tcb->iss;
+    event.u.lost.age_us = tcb->stack->now_us - record->sent_us;
+    tcb_trace(tcb, event);
 }

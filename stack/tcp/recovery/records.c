@@ -1,5 +1,6 @@
 /* The list of transmission records, see records.h: an array whose front moves forward as the peer
- * acknowledges, and back to the start of its memory when that runs out. */
+ * acknowledges, and back to the start of its memory when that runs out. Insertions and removals
+ * move whichever side of the array is shorter: holes lie near the front. */
 #include "records.h"
 
 #include <stdlib.h>
@@ -7,11 +8,26 @@
 
 #include "../seq.h"
 
-enum { RECORDS_FIRST_ROOM = 8, RECORDS_MAX = 1 << 16 };
+enum { RECORDS_FIRST_ROOM = 8 };
 
 struct tx_record *records_at(const struct tx_records *records, unsigned i)
 {
     return &records->record[records->first + i];
+}
+
+/* The first record that ends behind `seq`; `count` if there is none. */
+static unsigned find(const struct tx_records *records, uint32_t seq)
+{
+    unsigned low = 0, high = records->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (seq_leq(records_at(records, middle)->end, seq))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static uint32_t length_of(const struct tx_record *record)
@@ -22,14 +38,16 @@ static uint32_t length_of(const struct tx_record *record)
 /* Room for one more at the end: slide to the front if half is free there, else double. */
 static bool make_room(struct tx_records *records)
 {
+    enum { ROOM_MAX = 2 * RECORDS_MAX }; /* what slides is never more than what is free */
+
     if (records->first + records->count < records->room)
         return true;
-    if (records->first > records->room / 2) {
+    if (records->first > 0 && records->first >= records->room / 2) {
         memmove(records->record, records_at(records, 0), records->count * sizeof *records->record);
         records->first = 0;
         return true;
     }
-    if (records->room >= RECORDS_MAX)
+    if (records->room >= ROOM_MAX)
         return false;
     unsigned room = records->room == 0 ? RECORDS_FIRST_ROOM : records->room * 2;
     struct tx_record *grown = realloc(records->record, room * sizeof *grown);
@@ -40,12 +58,31 @@ static bool make_room(struct tx_records *records)
     return true;
 }
 
+/* The last record takes what comes behind it. Its time becomes that of its end: what is found lost
+ * by it is found so late rather than early. */
+static bool grow_last(struct tx_records *records, uint32_t end, uint64_t now_us)
+{
+    struct tx_record *last = records_at(records, records->count - 1);
+
+    if (last->sacked || last->lost || last->transmission_count > 1)
+        return false;
+    last->end = end;
+    last->sent_us = now_us;
+    last->order = ++records->order;
+    return true;
+}
+
 bool records_append(struct tx_records *records, uint32_t start, uint32_t end, uint64_t now_us)
 {
+    if (records->count >= RECORDS_MAX)
+        return grow_last(records, end, now_us);
     if (!make_room(records))
         return false;
-    *records_at(records, records->count++) =
-        (struct tx_record){.start = start, .end = end, .sent_us = now_us, .transmission_count = 1};
+    *records_at(records, records->count++) = (struct tx_record){.start = start,
+                                                                .end = end,
+                                                                .sent_us = now_us,
+                                                                .order = ++records->order,
+                                                                .transmission_count = 1};
     return true;
 }
 
@@ -55,6 +92,27 @@ static void uncount(struct tx_records *records, const struct tx_record *record, 
         records->sacked_bytes -= bytes;
     if (record->lost)
         records->lost_bytes -= bytes;
+}
+
+static void note_delivered(struct tx_delivered *delivered, const struct tx_record *record)
+{
+    if (record->transmission_count > 1) {
+        if (!delivered->has_resent || seq_geq(record->order, delivered->resent_order)) {
+            delivered->resent_us = record->sent_us;
+            delivered->resent_order = record->order;
+            delivered->resent_end = record->end;
+        }
+        delivered->has_resent = true;
+        return;
+    }
+    if (!delivered->has_once || seq_lt(record->end, delivered->once_lowest_end))
+        delivered->once_lowest_end = record->end;
+    if (!delivered->has_once || seq_gt(record->end, delivered->once_end)) {
+        delivered->once_us = record->sent_us; /* sent in order: the highest is the latest */
+        delivered->once_order = record->order;
+        delivered->once_end = record->end;
+    }
+    delivered->has_once = true;
 }
 
 static void note_acked(struct tx_acked *acked, const struct tx_record *record)
@@ -72,7 +130,8 @@ static void note_acked(struct tx_acked *acked, const struct tx_record *record)
     acked->has_rtt = true;
 }
 
-struct tx_acked records_ack(struct tx_records *records, uint32_t una)
+struct tx_acked records_ack(struct tx_records *records, uint32_t una,
+                            struct tx_delivered *delivered)
 {
     struct tx_acked acked = {0};
 
@@ -81,6 +140,8 @@ struct tx_acked records_ack(struct tx_records *records, uint32_t una)
         if (seq_leq(una, record->start))
             break;
         note_acked(&acked, record);
+        if (!record->sacked)
+            note_delivered(delivered, record);
         if (seq_lt(una, record->end)) { /* part of it */
             uncount(records, record, una - record->start);
             record->start = una;
@@ -98,26 +159,78 @@ struct tx_acked records_ack(struct tx_records *records, uint32_t una)
 /* Cut record `i` at `seq`, which lies inside it; false when memory is short. */
 static bool split(struct tx_records *records, unsigned i, uint32_t seq)
 {
-    if (!make_room(records))
-        return false;
-    memmove(records_at(records, i + 1), records_at(records, i),
-            (records->count - i) * sizeof *records->record);
+    if (records->first > 0 && i < records->count / 2) { /* the front moves */
+        memmove(records_at(records, 0) - 1, records_at(records, 0),
+                (i + 1) * sizeof *records->record);
+        records->first--;
+    } else { /* the rest moves */
+        if (!make_room(records))
+            return false;
+        memmove(records_at(records, i + 1), records_at(records, i),
+                (records->count - i) * sizeof *records->record);
+    }
     records->count++;
     records_at(records, i)->end = seq;
     records_at(records, i + 1)->start = seq;
     return true;
 }
 
+/* Take `gone` records from `i` on out of the list. */
+static void remove_records(struct tx_records *records, unsigned i, unsigned gone)
+{
+    unsigned behind = records->count - i - gone;
+
+    if (i < behind) {
+        memmove(records_at(records, gone), records_at(records, 0), i * sizeof *records->record);
+        records->first += gone;
+    } else {
+        memmove(records_at(records, i), records_at(records, i + gone),
+                behind * sizeof *records->record);
+    }
+    records->count -= gone;
+}
+
+/* Records first to last become one, as if sent when the last of them was, and as often as the one
+ * that was sent most often (Karn). */
+static void merge(struct tx_records *records, unsigned first, unsigned last)
+{
+    struct tx_record *record = records_at(records, first);
+
+    for (unsigned i = first + 1; i <= last; i++) {
+        const struct tx_record *next = records_at(records, i);
+        if (seq_gt(next->order, record->order)) {
+            record->sent_us = next->sent_us;
+            record->order = next->order;
+        }
+        if (next->transmission_count > record->transmission_count)
+            record->transmission_count = next->transmission_count;
+    }
+    record->end = records_at(records, last)->end;
+    if (last > first)
+        remove_records(records, first + 1, last - first);
+}
+
+/* Records `i` and i + 1 become one, if both are sacked. What they were sent by matters no more,
+ * unless the peer reneges. */
+static bool merge_sacked(struct tx_records *records, unsigned i)
+{
+    if (i + 1 >= records->count || !records_at(records, i)->sacked ||
+        !records_at(records, i + 1)->sacked)
+        return false;
+    merge(records, i, i + 1);
+    return true;
+}
+
 uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
-                      unsigned record_max)
+                      unsigned record_max, struct tx_delivered *delivered)
 {
     uint32_t newly_bytes = 0;
 
-    for (unsigned i = 0; i < records->count; i++) {
+    for (unsigned i = find(records, left); i < records->count; i++) {
         struct tx_record *record = records_at(records, i);
         if (seq_leq(right, record->start))
             break;
-        if (seq_leq(record->end, left) || record->sacked)
+        if (record->sacked)
             continue;
         if (seq_lt(record->start, left)) {
             if (records->count >= record_max || !split(records, i, left))
@@ -128,11 +241,15 @@ uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
             (records->count >= record_max || !split(records, i, right)))
             break;
         record = records_at(records, i); /* split() may have moved it */
+        note_delivered(delivered, record);
         uncount(records, record, length_of(record));
         record->lost = false;
         record->sacked = true;
         records->sacked_bytes += length_of(record);
         newly_bytes += length_of(record);
+        merge_sacked(records, i);
+        if (i > 0 && merge_sacked(records, i - 1))
+            i--;
     }
     return newly_bytes;
 }
@@ -142,6 +259,34 @@ void records_forget_sacks(struct tx_records *records)
     for (unsigned i = 0; i < records->count; i++)
         records_at(records, i)->sacked = false;
     records->sacked_bytes = 0;
+}
+
+void records_forget_losses(struct tx_records *records)
+{
+    for (unsigned i = 0; i < records->count; i++)
+        records_at(records, i)->lost = false;
+    records->lost_bytes = 0;
+}
+
+struct tx_record *records_tail(struct tx_records *records, uint32_t max_bytes)
+{
+    unsigned last = records->count;
+
+    while (last > 0 && records_at(records, last - 1)->sacked) /* neighbours are one: at most once */
+        last--;
+    if (last == 0)
+        return NULL;
+    last--;
+    uint32_t end = records_at(records, last)->end;
+    if (length_of(records_at(records, last)) > max_bytes)
+        return split(records, last, end - max_bytes) ? records_at(records, last + 1) : NULL;
+    unsigned first = last;
+    while (first > 0 && !records_at(records, first - 1)->sacked &&
+           !records_at(records, first - 1)->lost &&
+           end - records_at(records, first - 1)->start <= max_bytes)
+        first--;
+    merge(records, first, last);
+    return records_at(records, first);
 }
 
 void records_all_lost(struct tx_records *records)
@@ -166,21 +311,13 @@ void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes)
  * again as one (9293 3.8.6: "may repackage segments on the retransmission queue"). */
 static void merge_lost(struct tx_records *records, unsigned i, uint32_t max_bytes)
 {
-    struct tx_record *record = records_at(records, i);
+    uint32_t start = records_at(records, i)->start;
     unsigned last = i;
 
     while (last + 1 < records->count && records_at(records, last + 1)->lost &&
-           records_at(records, last + 1)->end - record->start <= max_bytes) {
-        const struct tx_record *next = records_at(records, ++last);
-        if (next->transmission_count > record->transmission_count)
-            record->transmission_count = next->transmission_count; /* Karn */
-    }
-    if (last == i)
-        return;
-    record->end = records_at(records, last)->end;
-    memmove(records_at(records, i + 1), records_at(records, last + 1),
-            (records->count - last - 1) * sizeof *records->record);
-    records->count -= last - i;
+           records_at(records, last + 1)->end - start <= max_bytes)
+        last++;
+    merge(records, i, last);
 }
 
 struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes)
@@ -204,6 +341,7 @@ void records_resent(struct tx_records *records, struct tx_record *record, uint64
     uncount(records, record, length_of(record));
     record->lost = false;
     record->sent_us = now_us;
+    record->order = ++records->order;
     if (record->transmission_count < UINT16_MAX)
         record->transmission_count++;
 }

@@ -4,6 +4,10 @@
  * list; the payload stays in the send ring. A SYN and a FIN count one sequence number each, like
  * any byte.
  *
+ * The list stays short, so that walking it costs little: a range may be a super-segment of many
+ * segments; neighbours that are sacked become one; and with RECORDS_MAX of them the last one grows
+ * instead. It is an array: a sequence number is found by bisection.
+ *
  * Invariant: the ranges are contiguous from SND.UNA to SND.NXT. */
 #ifndef TUNTCP_TCP_RECORDS_H
 #define TUNTCP_TCP_RECORDS_H
@@ -11,9 +15,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { RECORDS_MAX = 4096 }; /* of full segments that is 6 MB in flight */
+
 struct tx_record {
     uint64_t sent_us;
     uint32_t start, end; /* [start, end) */
+    uint32_t order;      /* of the transmissions this was the so many-th: many leave at one time */
     uint16_t transmission_count;
     bool sacked;
     bool lost; /* and not sent again yet */
@@ -22,8 +29,20 @@ struct tx_record {
 struct tx_records {
     struct tx_record *record; /* in use: [first, first + count) */
     unsigned first, count, room;
+    uint32_t order; /* of the last transmission */
     uint32_t sacked_bytes;
     uint32_t lost_bytes;
+};
+
+/* What an acknowledgment says has arrived that was not known to have: cumulatively or by SACK. */
+struct tx_delivered {
+    bool has_once; /* ranges that were sent once ... */
+    uint64_t once_us;
+    uint32_t once_order, once_end; /* ... the last-sent of them ... */
+    uint32_t once_lowest_end;      /* ... and where the first in the stream ends */
+    bool has_resent;               /* ranges that were sent more than once, the last-sent of them */
+    uint64_t resent_us;
+    uint32_t resent_order, resent_end;
 };
 
 /* What an acknowledgment took off the list. */
@@ -34,20 +53,28 @@ struct tx_acked {
     uint64_t resent_us;     /* ... and when the last-sent of those left for the last time */
 };
 
-/* A new range at the end. False when memory is short; then nothing may be sent. */
+/* A new range at the end. False when memory is short; then nothing may be sent. Behind RECORDS_MAX
+ * ranges the last one grows. */
 bool records_append(struct tx_records *records, uint32_t start, uint32_t end, uint64_t now_us);
-/* Forget everything before `una`. */
-struct tx_acked records_ack(struct tx_records *records, uint32_t una);
+/* Forget everything before `una`. What had not been sacked is added to *delivered. */
+struct tx_acked records_ack(struct tx_records *records, uint32_t una,
+                            struct tx_delivered *delivered);
 /* Mark [left, right) as held by the peer, splitting ranges at its edges. Returns how many bytes are
- * newly marked. Nothing is split any more once there are record_max ranges. */
+ * newly marked, and adds them to *delivered. Nothing is split any more once there are record_max
+ * ranges. */
 uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
-                      unsigned record_max);
+                      unsigned record_max, struct tx_delivered *delivered);
 /* Forget all SACKs: the peer may have reneged, RFC 2018 section 8. */
 void records_forget_sacks(struct tx_records *records);
 /* Everything that is not sacked is lost. */
 void records_all_lost(struct tx_records *records);
 /* Mark the part of record `i` up to at most `bytes` as lost. */
 void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes);
+/* What was marked lost is taken to be under way after all. */
+void records_forget_losses(struct tx_records *records);
+/* The last `max_bytes` or less that are not sacked, to be sent again as one; NULL when there are
+ * none or memory is short. */
+struct tx_record *records_tail(struct tx_records *records, uint32_t max_bytes);
 /* The first lost range, at most `max_bytes` of it (the rest is split off), joined with those behind
  * it that are lost too; NULL: none. */
 struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes);

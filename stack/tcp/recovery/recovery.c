@@ -4,10 +4,17 @@
  * when it is acknowledged, selectively acknowledged, or held to be lost; without SACK each
  * duplicate ACK takes one segment out, because it shows that one has arrived. Limited transmit (RFC
  * 3042) and NewReno's window inflation and deflation (RFC 6582) are then the same rule: send while
- * pipe < cwnd. */
+ * pipe < cwnd. During a fast recovery PRR says where the pipe may grow to, and congestion control
+ * what it is to be in the end. */
 #include "recovery.h"
 
 #include "../seq.h"
+#include "detect.h"
+#include "frto.h"
+#include "prr.h"
+#include "rack.h"
+#include "tlp.h"
+#include "undo.h"
 
 void recovery_start(struct tcb *tcb)
 {
@@ -20,6 +27,7 @@ void recovery_start(struct tcb *tcb)
     }
     congestion_init(&tcb->cc, congestion_ops_of(config->congestion), tcb->snd_mss, segments);
     tcb->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
+    undo_disarm(tcb);                                       /* a lost SYN is not taken back */
 }
 
 static void trace_cwnd(struct tcb *tcb, const char *cause)
@@ -52,9 +60,19 @@ uint32_t recovery_pipe(const struct tcb *tcb)
 uint32_t recovery_allowance(const struct tcb *tcb)
 {
     uint32_t pipe = recovery_pipe(tcb);
-    uint32_t allowance = tcb->cc.cwnd > pipe ? tcb->cc.cwnd - pipe : 0;
+    bool is_first_sign = !tcb->recovery.is_active && !tcb->recovery.is_after_timeout;
 
-    if (tcb->recovery.send_one && allowance < tcb->snd_mss)
+    if (is_first_sign && !tcb->config->limited_transmit) /* what is sacked stays in the pipe */
+        pipe = tcb->snd_nxt - tcb->snd_una - tcb->in_flight.lost_bytes;
+    if (tcb->frto.step == FRTO_NEXT_ACK)
+        return tcb->frto.new_bytes;
+    uint32_t window =
+        tcb->recovery.is_active && tcb->config->prr ? tcb->recovery.prr_window : tcb->cc.cwnd;
+    uint32_t allowance = window > pipe ? window - pipe : 0;
+
+    /* One segment may always be in flight, RFC 5681 3.1: a window of small segments may be less
+     * than one when the path turns out to take larger ones. */
+    if ((tcb->recovery.send_one || pipe == 0) && allowance < tcb->snd_mss)
         return tcb->snd_mss;
     return allowance;
 }
@@ -69,8 +87,8 @@ static void trace_recovery(struct tcb *tcb, enum trace_recovery what, const char
                        .u.recovery = {.what = what, .recover = tcb->recovery.recover - tcb->iss}});
 }
 
-/* Without SACK: count what the duplicate ACKs say has arrived; a cumulative ACK covers some of it.
- */
+/* Count duplicate ACKs. Without SACK each says that a segment has arrived, and a cumulative ACK
+ * covers some of those. */
 static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
 {
     struct recovery *recovery = &tcb->recovery;
@@ -93,31 +111,138 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     }
 }
 
-static void reduce(struct tcb *tcb, uint32_t flight)
+/* DeliveredData of RFC 9937: with SACK what is newly acknowledged one way or the other; without, a
+ * segment for each duplicate ACK, deducted again from the cumulative ACK that covers it.
+ * `uncovered_before` is dup_acked_bytes before this acknowledgment. */
+static uint32_t delivered_bytes(const struct tcb *tcb, const struct ack_news *news,
+                                uint32_t uncovered_before)
+{
+    uint32_t before = tcb->sack ? news->sacked_before : uncovered_before;
+    uint32_t after = tcb->sack ? tcb->in_flight.sacked_bytes : tcb->recovery.dup_acked_bytes;
+
+    after += news->acked_bytes;
+    return after > before ? after - before : 0;
+}
+
+/* What an acknowledgment that starts or continues a fast recovery lets through. Departure: RFC 9937
+ * calls an acknowledgment safe when SND.UNA advances and no further loss is indicated; with not
+ * a segment in flight, as after a probe of a lost tail, it is safe as well: two add to no queue. */
+static void let_through(struct tcb *tcb, uint32_t delivered, bool is_progress)
+{
+    struct recovery *recovery = &tcb->recovery;
+    uint32_t pipe = recovery_pipe(tcb);
+    bool is_empty = pipe < tcb->snd_mss; /* a FIN may be left */
+    struct prr_ack ack = {.pipe = is_empty ? 0 : pipe,
+                          .ssthresh = tcb->cc.ssthresh,
+                          .mss = tcb->snd_mss,
+                          .delivered = delivered,
+                          .is_safe = is_progress || is_empty};
+
+    uint32_t count = prr_on_ack(&recovery->prr, &ack);
+    recovery->prr_window = pipe + count;
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_PRR,
+                                        .clause = "RFC 9937 6.2",
+                                        .u.prr = {.pipe = ack.pipe,
+                                                  .ssthresh = ack.ssthresh,
+                                                  .delivered = recovery->prr.delivered,
+                                                  .out = recovery->prr.out,
+                                                  .count = count,
+                                                  .is_safe = ack.is_safe}});
+}
+
+void recovery_on_sent(struct tcb *tcb, uint32_t bytes)
+{
+    if (tcb->recovery.is_active)
+        prr_on_sent(&tcb->recovery.prr, bytes);
+    if (tcb->frto.step == FRTO_NEXT_ACK)
+        tcb->frto.new_bytes -= bytes < tcb->frto.new_bytes ? bytes : tcb->frto.new_bytes;
+}
+
+static void reduce(struct tcb *tcb, uint32_t flight, const char *cause)
 {
     uint32_t cwnd = tcb->cc.cwnd;
 
+    tcb->recovery.reduced_us = tcb->stack->now_us;
+    tcb->recovery.retransmission_is_lost = false;
     tcb->cc.ops->on_congestion(&tcb->cc, flight);
     if (tcb->cc.cwnd > cwnd) /* of less than two segments: no reduction makes it larger */
         tcb->cc.cwnd = cwnd;
     ecn_window_was_reduced(tcb);
+    trace_cwnd(tcb, cause);
 }
 
-static void enter(struct tcb *tcb, uint32_t flight)
+static const char *cause_of_recovery(enum tcp_loss_detection way, const char **clause)
 {
+    switch (way) {
+    case TCP_LOSS_DETECTION_RACK:
+        *clause = "RFC 8985 6.2";
+        return "fast retransmit: what was sent later has been delivered";
+    case TCP_LOSS_DETECTION_RFC6675:
+        *clause = "RFC 6675 (5)";
+        return "fast retransmit: bytes above it were selectively acknowledged";
+    case TCP_LOSS_DETECTION_NEWRENO:
+    case TCP_LOSS_DETECTION_COUNT:
+        break;
+    }
+    *clause = "RFC 6582 3.2";
+    return "fast retransmit: third duplicate ACK";
+}
+
+static void enter(struct tcb *tcb, uint32_t flight, uint32_t recover_fs)
+{
+    const char *clause;
+
+    tlp_reset(tcb);
     tcb->recovery.is_active = true;
+    tcb->recovery.has_rescued = false;
     tcb->recovery.recover = tcb->snd_nxt;
     tcb->recovery.send_one = true;
-    tcb->resend_cause = tcb->sack ? "fast retransmit: bytes above it were selectively acknowledged"
-                                  : "fast retransmit: third duplicate ACK";
+    tcb->resend_cause = cause_of_recovery(detect_way(tcb), &clause);
     /* RFC 5681 3.2 step 2: the segments of limited transmit do not count. */
     if (tcb->recovery.dup_ack_count > 0 && tcb->recovery.flight_at_first_dup < flight)
         flight = tcb->recovery.flight_at_first_dup;
-    if (!tcb->ecn.is_reduced) /* once per window of data, whatever comes first (RFC 3168 6.1.2) */
-        reduce(tcb, flight);
-    trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause,
-                   tcb->sack ? "RFC 6675 (5)" : "RFC 6582 3.2");
-    trace_cwnd(tcb, "loss: half of the flight");
+    trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, clause);
+    if (!tcb->ecn.is_reduced) { /* once per window of data, whatever comes first (RFC 3168 6.1.2) */
+        undo_arm(tcb, false, flight);
+        reduce(tcb, flight, "loss: half of the flight");
+    }
+    prr_start(&tcb->recovery.prr, recover_fs);
+}
+
+/* What was sent again in this recovery is lost once more: a second sign of congestion, which lowers
+ * the window a second time (RFC 5681 4.3), though not twice in one round trip. */
+static void enter_again(struct tcb *tcb, uint32_t recover_fs)
+{
+    uint32_t flight = tcb->snd_nxt - tcb->snd_una;
+
+    tcb->recovery.recover = tcb->snd_nxt;
+    tcb->recovery.send_one = true;
+    tcb->resend_cause = "its retransmission is lost as well";
+    undo_disarm(tcb);
+    trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, "RFC 5681 4.3");
+    reduce(tcb, flight < tcb->cc.cwnd ? flight : tcb->cc.cwnd, "loss: half of the window");
+    prr_start(&tcb->recovery.prr, recover_fs);
+}
+
+/* Something was marked lost. `flight` bytes were outstanding, of which `delivered` are no longer.
+ */
+static void on_losses(struct tcb *tcb, uint32_t flight, uint32_t delivered)
+{
+    struct recovery *recovery = &tcb->recovery;
+    uint32_t recover_fs = recovery_pipe(tcb) + tcb->in_flight.lost_bytes + delivered;
+
+    if (recovery->is_after_timeout) /* slow start goes over it */
+        return;
+    if (!recovery->is_active) {
+        if (path_mtu_takes_loss(tcb))
+            return;
+        enter(tcb, flight, recover_fs);
+    } else if (recovery->retransmission_is_lost) {
+        enter_again(tcb, recover_fs);
+    } else if (!tcb->sack) {
+        recovery->send_one = true;
+        tcb->resend_cause = "partial acknowledgment: the next segment is lost too";
+    }
 }
 
 static void leave(struct tcb *tcb)
@@ -126,11 +251,63 @@ static void leave(struct tcb *tcb)
 
     trace_recovery(tcb, RECOVERY_LEFT, "everything sent before the loss is acknowledged",
                    "RFC 6582 3.2");
+    tcb->frto.step = FRTO_OFF;
     recovery->is_active = false;
     recovery->is_after_timeout = false;
     recovery->send_one = false;
     recovery->dup_ack_count = 0;
     recovery->dup_acked_bytes = 0;
+    rack_on_recovered(&tcb->rack);
+    undo_on_recovered(tcb);
+}
+
+/* It was all a mistake: an acknowledgment shows that nothing had been lost. */
+static void undo(struct tcb *tcb, const struct ack_news *news, const char *cause,
+                 const char *clause)
+{
+    undo_reduction(tcb, news->acked_bytes);
+    records_forget_losses(&tcb->in_flight);
+    tcb->undo_count++;
+    tcb->frto.step = FRTO_OFF;
+    tcb->recovery.is_active = false;
+    tcb->recovery.is_after_timeout = false;
+    tcb->recovery.send_one = false;
+    tcb->recovery.dup_ack_count = 0;
+    tcb->recovery.dup_acked_bytes = 0;
+    trace_recovery(tcb, RECOVERY_UNDONE, cause, clause);
+    trace_cwnd(tcb, "as before, without a burst (RFC 4015)");
+}
+
+/* True when this acknowledgment takes a reduction back. */
+static bool is_undone(struct tcb *tcb, const struct ack_news *news)
+{
+    const char *clause = NULL;
+    const char *cause = undo_on_ack(tcb, news, &clause);
+
+    if (cause == NULL && frto_on_ack(tcb, news)) {
+        clause = "RFC 5682 (3b)";
+        cause = "bytes that were sent once arrive after the time-out (F-RTO)";
+    }
+    if (cause == NULL ||
+        news->is_congestion_echo) /* RFC 4015 (6): a mark is congestion all the same */
+        return false;
+    undo(tcb, news, cause, clause);
+    return true;
+}
+
+/* RFC 2018 section 8: a peer that had the first byte in flight would have acknowledged it. It has
+ * reneged: nothing that it has sacked is sure, and all of it counts as in flight again. */
+static void check_reneging(struct tcb *tcb)
+{
+    if (tcb->in_flight.count == 0 || !records_at(&tcb->in_flight, 0)->sacked)
+        return;
+    const struct tx_record *first = records_at(&tcb->in_flight, 0);
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_RENEGED,
+                                        .cause = "bytes that it had sacked are not acknowledged",
+                                        .clause = "RFC 2018 8",
+                                        .u.range = {.start = first->start - tcb->iss,
+                                                    .end = first->end - tcb->iss}});
+    records_forget_sacks(&tcb->in_flight);
 }
 
 /* RFC 5681 assumes a sender that uses its window: one that does not learns nothing about the path.
@@ -156,44 +333,60 @@ static void grow(struct tcb *tcb, const struct ack_news *news)
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
     struct recovery *recovery = &tcb->recovery;
-
-    count_duplicates(tcb, news);
-    if (!recovery->is_active && !recovery->is_after_timeout &&
-        seq_gt(tcb->snd_una, recovery->recover))
-        recovery->recover =
-            tcb->snd_una - 1; /* keeps up, so that it never lies half the space back */
     bool was_active = recovery->is_active;
     bool was_after_timeout = recovery->is_after_timeout;
-    if ((recovery->is_active || recovery->is_after_timeout) &&
-        seq_geq(tcb->snd_una, recovery->recover))
+    uint32_t uncovered_before = recovery->dup_acked_bytes;
+
+    count_duplicates(tcb, news);
+    uint32_t delivered = delivered_bytes(tcb, news, uncovered_before);
+    check_reneging(tcb);
+    rack_on_ack(tcb, news);
+    bool probe_has_repaired = tlp_on_ack(tcb, news);
+    if (!was_active && !was_after_timeout && seq_gt(tcb->snd_una, recovery->recover))
+        recovery->recover =
+            tcb->snd_una - 1; /* keeps up, so that it never lies half the space back */
+    if (is_undone(tcb, news)) {
+        tlp_schedule(tcb);
+        return;
+    }
+    if ((was_active || was_after_timeout) && seq_geq(tcb->snd_una, recovery->recover))
         leave(tcb);
-    if (recovery->is_active) {
-        bool is_partial = news->acked_bytes > 0;
-        if ((is_partial || tcb->sack) && detect_losses(tcb) && !tcb->sack) {
-            recovery->send_one = true;
-            tcb->resend_cause = "partial acknowledgment: the next segment is lost too";
-        }
-    } else if (was_after_timeout) {
+    bool found = detect_losses(tcb, news);
+    if (found)
+        on_losses(tcb, news->flight_before, delivered);
+    else if (probe_has_repaired && !was_active && !was_after_timeout)
+        reduce(tcb, news->flight_before, "the probe has repaired a loss (RFC 8985 7.4.2)");
+    if (recovery->is_active && delivered > 0)
+        let_through(tcb, delivered, news->acked_bytes > 0 && !found);
+    if (was_after_timeout) {
         /* What a retransmission acknowledges was mostly not sent in this window: L = 1, RFC 3465
          * 2.3. */
         uint32_t bytes = news->acked_bytes < tcb->snd_mss ? news->acked_bytes : tcb->snd_mss;
         grow(tcb, &(struct ack_news){.flight_before = tcb->cc.cwnd,
                                      .acked_bytes = bytes,
                                      .is_congestion_echo = news->is_congestion_echo});
-    } else if (detect_losses(tcb)) {
-        if (!path_mtu_takes_loss(tcb))
-            enter(tcb, news->flight_before);
-    } else if (!was_active) { /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
-        grow(tcb, news);
+    } else if (!was_active && !recovery->is_active) {
+        grow(tcb, news); /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
     }
+    if (news->acked_bytes > 0 || tcb->in_flight.sacked_bytes > 0)
+        tlp_schedule(tcb);
+}
+
+void recovery_on_reorder_timer(struct tcb *tcb)
+{
+    if (!rack_detect(tcb))
+        return;
+    on_losses(tcb, tcb->snd_nxt - tcb->snd_una, 0);
+    if (tcb->recovery.is_active)
+        let_through(tcb, 0, false);
 }
 
 bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
 {
     if (tcb->recovery.is_active || tcb->recovery.is_after_timeout)
         return false;
-    reduce(tcb, flight);
-    trace_cwnd(tcb, "a router's mark: half of the flight");
+    undo_disarm(tcb);
+    reduce(tcb, flight, "a router's mark: half of the flight");
     return true;
 }
 
@@ -204,15 +397,20 @@ void recovery_on_timeout(struct tcb *tcb)
 
     bool is_repeated = recovery->is_after_timeout && tcb->in_flight.count > 0 &&
                        records_at(&tcb->in_flight, 0)->transmission_count > 1;
+    frto_on_timeout(tcb, recovery->is_after_timeout);
+    if (!is_repeated)
+        undo_arm(tcb, true, flight);
     if (is_repeated) /* RFC 5681 3.1: ssthresh is held for the same segment */
         tcb->cc.cwnd = tcb->snd_mss;
     else if (tcb->cc.ops != NULL)
         tcb->cc.ops->on_timeout(&tcb->cc, flight);
     ecn_window_was_reduced(tcb);
-    records_forget_sacks(&tcb->in_flight);
-    records_all_lost(&tcb->in_flight);
-    *recovery =
-        (struct recovery){.is_after_timeout = true, .recover = tcb->snd_nxt, .send_one = true};
+    detect_on_timeout(tcb);
+    tlp_reset(tcb);
+    *recovery = (struct recovery){.is_after_timeout = true,
+                                  .recover = tcb->snd_nxt,
+                                  .send_one = true,
+                                  .reduced_us = tcb->stack->now_us};
     tcb->resend_cause = "the retransmission timer expired";
     if (tcb->cc.ops != NULL)
         trace_cwnd(tcb, "time-out: one segment");

@@ -10,8 +10,16 @@ struct ack_news {
     uint32_t flight_before;  /* bytes outstanding before it */
     uint32_t acked_bytes;    /* SND.UNA moved by so much */
     uint32_t sacked_bytes;   /* newly selectively acknowledged */
+    uint32_t sacked_before;  /* selectively acknowledged before it */
     bool is_duplicate;       /* RFC 5681 section 2 */
     bool is_congestion_echo; /* it carries ECE: the window must not grow, RFC 3168 6.1.2 */
+    bool has_rtt_sample;
+    bool has_echo; /* and a timestamp of ours, echoed */
+    uint32_t echo;
+    bool has_sack;      /* it carried SACK blocks */
+    bool has_duplicate; /* the first of them reports that `duplicate` arrived twice */
+    struct tcp_sack_block duplicate;
+    struct tx_delivered delivered;
 };
 
 /* The handshake is done: initial window, RTO after a lost SYN. */
@@ -24,13 +32,13 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
 bool recovery_on_echo(struct tcb *tcb, uint32_t flight);
 /* The retransmission timer expired; the back-off has not been counted yet. */
 void recovery_on_timeout(struct tcb *tcb);
+/* TIMER_REORDER expired: time has shown that something is lost. */
+void recovery_on_reorder_timer(struct tcb *tcb);
+/* `bytes` have left, new or sent again. */
+void recovery_on_sent(struct tcb *tcb, uint32_t bytes);
 /* How many bytes may leave now, as far as the network is concerned. */
 uint32_t recovery_allowance(const struct tcb *tcb);
 /* Bytes outstanding: sent and neither acknowledged, sacked nor lost (RFC 6675 calls it pipe). */
 uint32_t recovery_pipe(const struct tcb *tcb);
-
-/* Mark what the acknowledgments so far show to be lost; true if something new was marked. Reads and
- * writes the transmission records alone. (detect.c) */
-bool detect_losses(struct tcb *tcb);
 
 #endif

@@ -26,8 +26,12 @@ static uint64_t bounded(uint64_t rto_us, const struct tcp_config *config)
 void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_config *config)
 {
     if (rtt_us == 0)
-        rtt_us = 1;          /* 0 means "no sample yet" in srtt_us */
-    if (rto->srtt_us == 0) { /* (2.2) */
+        rtt_us = 1;                                   /* 0 means "no sample yet" in srtt_us */
+    if (rto->was_spurious && rtt_us > rto->srtt_us) { /* RFC 4015 (8): as if it were the first */
+        rto->srtt_us = rtt_us;
+        if (rtt_us / 2 > rto->rttvar_us)
+            rto->rttvar_us = rtt_us / 2;
+    } else if (rto->srtt_us == 0) { /* (2.2) */
         rto->srtt_us = rtt_us;
         rto->rttvar_us = rtt_us / 2;
     } else { /* (2.3): beta 1/4, alpha 1/8; RTTVAR first, with the old SRTT */
@@ -37,6 +41,7 @@ void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_confi
         if (rto->srtt_us == 0)
             rto->srtt_us = 1;
     }
+    rto->was_spurious = false;
     uint64_t granularity_us = config->rto_min_us / 2;
     uint64_t margin_us = 4 * rto->rttvar_us;
     if (margin_us < granularity_us) /* max(G, K * RTTVAR) */
@@ -48,6 +53,12 @@ void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_confi
 void tcp_rto_back_off(struct tcp_rto *rto)
 {
     rto->backoff_count++;
+}
+
+void tcp_rto_was_spurious(struct tcp_rto *rto)
+{
+    rto->backoff_count = 0;
+    rto->was_spurious = true;
 }
 
 void tcp_rto_relax(struct tcp_rto *rto, uint64_t rtt_max_us, const struct tcp_config *config)

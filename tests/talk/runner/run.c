@@ -647,7 +647,8 @@ static void compare_field(struct runner *r, const char *name)
         compare_words(r, name, error_text(value));
         break;
     case FIELD_TEXT:
-        compare_words(r, name, status.congestion_control);
+        compare_words(r, name,
+                      *(const char *const *)(const void *)((const char *)&status + field->offset));
         break;
     case FIELD_RANGES:
         compare_words(r, name, ranges_text(&status, text));

@@ -9,6 +9,7 @@
 #define BASE 0xffffff80u
 
 static struct tx_records records;
+static struct tx_delivered delivered;
 
 static const char *text_of(void)
 {
@@ -64,13 +65,13 @@ static void with(uint32_t count)
 START_TEST(acknowledgment_forgets_what_lies_before_it)
 {
     with(4);
-    records_ack(&records, BASE + 0);
+    records_ack(&records, BASE + 0, &delivered);
     is("0-10 10-20 20-30 30-40");
-    records_ack(&records, BASE + 10);
+    records_ack(&records, BASE + 10, &delivered);
     is("10-20 20-30 30-40");
-    records_ack(&records, BASE + 25); /* part of one */
+    records_ack(&records, BASE + 25, &delivered); /* part of one */
     is("25-30 30-40");
-    records_ack(&records, BASE + 40);
+    records_ack(&records, BASE + 40, &delivered);
     is("");
     records_free(&records);
 }
@@ -80,14 +81,14 @@ END_TEST
 START_TEST(sample_is_of_the_last_range_that_was_sent_once)
 {
     with(3);
-    struct tx_acked acked = records_ack(&records, BASE + 20);
+    struct tx_acked acked = records_ack(&records, BASE + 20, &delivered);
     ck_assert(acked.has_rtt && !acked.was_retransmitted);
     ck_assert_uint_eq(acked.sent_us, 200);
-    acked = records_ack(&records, BASE + 20);
+    acked = records_ack(&records, BASE + 20, &delivered);
     ck_assert(!acked.has_rtt);
     records_mark_lost(&records, 0, UINT32_MAX);
     records_resent(&records, records_next_lost(&records, 100), 900);
-    acked = records_ack(&records, BASE + 30);
+    acked = records_ack(&records, BASE + 30, &delivered);
     ck_assert(!acked.has_rtt && acked.was_retransmitted);
     records_free(&records);
 }
@@ -96,8 +97,8 @@ END_TEST
 START_TEST(sacked_range_gives_no_late_sample)
 {
     with(3);
-    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX);
-    struct tx_acked acked = records_ack(&records, BASE + 30);
+    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX, &delivered);
+    struct tx_acked acked = records_ack(&records, BASE + 30, &delivered);
     ck_assert(acked.has_rtt);
     ck_assert_uint_eq(acked.sent_us, 100);
     records_free(&records);
@@ -112,19 +113,20 @@ START_TEST(sack_splits_ranges_at_its_edges)
     } rows[] = {
         {10, 20, 10, "0-10 10-20s 20-30 30-40"},
         {5, 8, 3, "0-5 5-8s 8-10 10-20 20-30 30-40"},
-        {5, 25, 20, "0-5 5-10s 10-20s 20-25s 25-30 30-40"},
-        {0, 40, 40, "0-10s 10-20s 20-30s 30-40s"},
+        {5, 25, 20, "0-5 5-25s 25-30 30-40"}, /* neighbours that are sacked become one */
+        {0, 40, 40, "0-40s"},
         {35, 40, 5, "0-10 10-20 20-30 30-35 35-40s"},
     };
 
     with(4);
     ck_assert_uint_eq(
-        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX),
+        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX, &delivered),
         rows[_i].newly);
     is(rows[_i].after);
     /* The same once more says nothing new. */
     ck_assert_uint_eq(
-        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX), 0);
+        records_sack(&records, BASE + rows[_i].left, BASE + rows[_i].right, UINT32_MAX, &delivered),
+        0);
     is(rows[_i].after);
     records_free(&records);
 }
@@ -135,7 +137,7 @@ START_TEST(lost_range_that_is_sacked_is_not_lost)
     with(3);
     records_all_lost(&records);
     is("0-10l 10-20l 20-30l");
-    ck_assert_uint_eq(records_sack(&records, BASE + 10, BASE + 20, UINT32_MAX), 10);
+    ck_assert_uint_eq(records_sack(&records, BASE + 10, BASE + 20, UINT32_MAX, &delivered), 10);
     is("0-10l 10-20s 20-30l");
     records_mark_lost(&records, 1, UINT32_MAX);
     is("0-10l 10-20s 20-30l");
@@ -147,11 +149,11 @@ END_TEST
 START_TEST(forgotten_sacks_can_be_lost)
 {
     with(3);
-    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX);
+    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX, &delivered);
     records_forget_sacks(&records);
-    is("0-10 10-20 20-30");
+    is("0-10 10-30");
     records_all_lost(&records);
-    is("0-10l 10-20l 20-30l");
+    is("0-10l 10-30l");
     records_free(&records);
 }
 END_TEST
@@ -194,9 +196,65 @@ START_TEST(part_of_a_range_can_be_lost)
     with(2);
     records_mark_lost(&records, 0, 4);
     is("0-4l 4-10 10-20");
-    records_ack(&records, BASE + 2); /* and part of the lost one acknowledged */
+    records_ack(&records, BASE + 2, &delivered); /* and part of the lost one acknowledged */
     is("2-4l 4-10 10-20");
     records_free(&records);
+}
+END_TEST
+
+/* RFC 8985 6.2 asks what was newly delivered, when it was sent, and whether more than once. */
+START_TEST(delivered_ranges_are_told_once)
+{
+    with(4);
+    delivered = (struct tx_delivered){0};
+    records_sack(&records, BASE + 10, BASE + 30, UINT32_MAX, &delivered);
+    ck_assert(delivered.has_once && !delivered.has_resent);
+    ck_assert_uint_eq(delivered.once_us, 300);
+    ck_assert_uint_eq(delivered.once_end, BASE + 30);
+    ck_assert_uint_eq(delivered.once_lowest_end, BASE + 20);
+    records_mark_lost(&records, 0, UINT32_MAX);
+    records_resent(&records, records_next_lost(&records, 100), 900);
+    delivered = (struct tx_delivered){0};
+    records_ack(&records, BASE + 30, &delivered);
+    ck_assert(!delivered.has_once && delivered.has_resent);
+    ck_assert_uint_eq(delivered.resent_us, 900);
+    ck_assert_uint_eq(delivered.resent_end, BASE + 10);
+    records_free(&records);
+}
+END_TEST
+
+/* However much is sent in however small pieces: walking the list costs so much and no more. */
+START_TEST(list_has_a_limit)
+{
+    records = (struct tx_records){0};
+    for (uint32_t at = 0; at < 3 * RECORDS_MAX; at++)
+        if (!records_append(&records, BASE + at, BASE + at + 1, at))
+            ck_abort_msg("no room at %u", (unsigned)at);
+    ck_assert_uint_eq(records.count, RECORDS_MAX);
+    ck_assert_uint_eq(records_at(&records, RECORDS_MAX - 1)->end, BASE + 3 * RECORDS_MAX);
+    is_sound();
+    records_ack(&records, BASE + 3 * RECORDS_MAX, &delivered);
+    is("");
+    records_free(&records);
+}
+END_TEST
+
+START_TEST(tail_is_cut_off_the_last_range)
+{
+    with(2);
+    ck_assert_uint_eq(records_tail(&records, 4)->start, BASE + 16);
+    is("0-10 10-16 16-20");
+    ck_assert_uint_eq(records_tail(&records, 5)->start, BASE + 16);
+    ck_assert_uint_eq(records_tail(&records, 10)->start, BASE + 10);
+    is("0-10 10-20"); /* what fits together is one */
+    records_mark_lost(&records, 0, UINT32_MAX);
+    records_forget_losses(&records);
+    is("0-10 10-20");
+    records_sack(&records, BASE + 10, BASE + 20, UINT32_MAX, &delivered);
+    ck_assert_uint_eq(records_tail(&records, 4)->start, BASE + 6);
+    is("0-6 6-10 10-20s");
+    records_free(&records);
+    ck_assert_ptr_null(records_tail(&records, 100));
 }
 END_TEST
 
@@ -215,10 +273,10 @@ START_TEST(list_stays_sound_and_small)
             nxt += much;
         } else if (what == 3) {
             una = at;
-            records_ack(&records, BASE + una);
+            records_ack(&records, BASE + una, &delivered);
         } else if (what == 4) {
             records_sack(&records, BASE + at, BASE + (nxt - at < much ? nxt : at + much),
-                         UINT32_MAX);
+                         UINT32_MAX, &delivered);
         } else if (what == 5 && records.count > 0) {
             records_mark_lost(&records, at % records.count, much);
         } else if (what == 6 && records_next_lost(&records, much) != NULL) {
@@ -247,6 +305,9 @@ static void tests(TCase *tc)
     tcase_add_test(tc, lost_ranges_are_handed_out_in_order_and_in_pieces);
     tcase_add_test(tc, lost_ranges_that_fit_together_are_handed_out_as_one);
     tcase_add_test(tc, part_of_a_range_can_be_lost);
+    tcase_add_test(tc, delivered_ranges_are_told_once);
+    tcase_add_test(tc, list_has_a_limit);
+    tcase_add_test(tc, tail_is_cut_off_the_last_range);
     tcase_add_loop_test(tc, list_stays_sound_and_small, 0, 20);
 }
 

@@ -55,6 +55,61 @@ START_TEST(retransmission_counts_from_the_first_repetition)
 }
 END_TEST
 
+START_TEST(loss_tells_the_numbers_that_decided)
+{
+    static const struct {
+        struct trace_event event;
+        const char *text;
+    } rows[] = {
+        {{.clause = "RFC 8985 6.2",
+          .u.lost = {1, 1449, TRACE_LOST_BY_RACK, .later_us = 12400, .reo_wnd_us = 3100}},
+         "bytes 1 to 1448 are lost: RACK, a segment sent 12.4 ms later is delivered, reo_wnd 3.1 "
+         "ms "
+         "(RFC 8985 6.2)"},
+        {{.u.lost = {1, 1449, TRACE_LOST_BY_SACK, .sacked_above_bytes = 4344}},
+         "bytes 1 to 1448 are lost: 4344 bytes above are selectively acknowledged"},
+        {{.u.lost = {1, 2, TRACE_LOST_BY_DUPLICATE_ACKS}}, "byte 1 is lost: third duplicate ACK"},
+        {{.u.lost = {1, 2, TRACE_LOST_BY_PARTIAL_ACK}},
+         "byte 1 is lost: the acknowledgment ends before it"},
+        {{.u.lost = {1, 2, TRACE_LOST_BY_TIMEOUT, .age_us = 200000}},
+         "byte 1 is lost: no acknowledgment for 200 ms"},
+    };
+    struct trace_event event = rows[_i].event;
+
+    event.kind = TRACE_LOST;
+    ck_assert_str_eq(said(event), rows[_i].text);
+}
+END_TEST
+
+START_TEST(recovery_tells_how_much_it_lets_through)
+{
+    ck_assert_str_eq(said((struct trace_event){.kind = TRACE_PRR,
+                                               .clause = "RFC 9937 6.2",
+                                               .u.prr = {.pipe = 26280,
+                                                         .ssthresh = 14600,
+                                                         .delivered = 1460,
+                                                         .out = 0,
+                                                         .count = 730}}),
+                     "PRR lets 730 bytes through, in proportion: pipe=26280 ssthresh=14600 "
+                     "delivered=1460 sent=0 (RFC 9937 6.2)");
+}
+END_TEST
+
+START_TEST(what_else_a_peer_tells_about_delivery)
+{
+    ck_assert_str_eq(
+        said((struct trace_event){.kind = TRACE_DUPLICATE, .u.range = {.start = 1, .end = 1449}}),
+        "the peer reports a duplicate (D-SACK): bytes 1 to 1448");
+    ck_assert_str_eq(
+        said((struct trace_event){.kind = TRACE_RENEGED, .u.range = {.start = 1, .end = 1449}}),
+        "the peer has reneged on bytes 1 to 1448");
+    ck_assert_str_eq(
+        said((struct trace_event){.kind = TRACE_REORDERING,
+                                  .u.reordering = {.bytes = 2896, .reo_wnd_us = 9000}}),
+        "the network reorders: 2896 bytes late, from now on reo_wnd is at least 9 ms");
+}
+END_TEST
+
 START_TEST(window_tells_whose_it_is)
 {
     ck_assert_str_eq(said((struct trace_event){.kind = TRACE_WINDOW, .u.window = {.closed = true}}),
@@ -156,6 +211,9 @@ static void tests(TCase *tc)
     tcase_add_test(tc, packet_out_says_its_cause_alone);
     tcase_add_test(tc, drop_names_its_reason);
     tcase_add_test(tc, retransmission_counts_from_the_first_repetition);
+    tcase_add_loop_test(tc, loss_tells_the_numbers_that_decided, 0, 5);
+    tcase_add_test(tc, recovery_tells_how_much_it_lets_through);
+    tcase_add_test(tc, what_else_a_peer_tells_about_delivery);
     tcase_add_test(tc, window_tells_whose_it_is);
     tcase_add_test(tc, mark_tells_whose_data_was_marked);
     tcase_add_loop_test(tc, path_mtu_says_what_happened_and_why, 0, 9);

@@ -1,0 +1,246 @@
+/* RACK, RFC 8985 section 6: what was sent before something that has been delivered is lost, unless
+ * the network has merely reordered the two.
+ *
+ *     sent at     1  2  3  4          a is lost when d, sent 3 later, has been delivered, and the
+ *     segment     a  b  c  d          reordering window has passed: xmit(a) + RACK.rtt + reo_wnd
+ *     delivered      -  -  d          lies in the past
+ *
+ * Time instead of counted duplicates: it works for a tail too short for three duplicate ACKs, finds
+ * lost retransmissions (their time is that of the last transmission), and waits for segments that
+ * are merely late. The window begins at a quarter of the least round trip; it is nothing while no
+ * reordering has been seen and either three segments were sacked or a recovery goes on; and each
+ * round trip in which the peer reports a duplicate adds another quarter, up to SRTT.
+ *
+ * Departure: among segments that left at the same time RFC 8985 takes the higher number for the
+ * later one. Output is pulled in batches with one reading of the clock, so a retransmission may
+ * leave behind new data and at the same time; transmissions are numbered instead.
+ *
+ * RFC 8985 keeps segments in the order of their transmission, so that a walk can stop early. Ours
+ * are in the order of their numbers, which is that of their first transmission: behind the first
+ * one that was sent once and later than RACK.segment, all were sent later still, and the walk ends.
+ * What it passes is holes and sacked runs, at most RECORDS_MAX of them. */
+#include "rack.h"
+
+#include "../seq.h"
+#include "detect.h"
+#include "tlp.h"
+
+enum {
+    DUP_THRESH = 3,
+    REO_WND_PERSIST = 16,
+    REO_WND_MORE_MAX = 1000, /* SRTT bounds the window long before */
+    MIN_RTT_WINDOW_US = 10 * 1000000,
+};
+
+static void update_segment(struct tcb *tcb, const struct ack_news *news);
+static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delivered);
+static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news);
+
+/* Step 1. */
+void rack_note_rtt(struct rack *rack, uint64_t rtt_us, uint64_t now_us)
+{
+    struct min_rtt *min = &rack->min_rtt;
+
+    if (rtt_us == 0)
+        rtt_us = 1; /* 0 means "none yet" */
+    if (min->us != 0 && now_us - min->window_start_us >= MIN_RTT_WINDOW_US) {
+        min->us = min->next_us;
+        min->next_us = rtt_us;
+        min->window_start_us = now_us;
+    }
+    if (min->us == 0)
+        *min = (struct min_rtt){rtt_us, rtt_us, now_us};
+    min->us = rtt_us < min->us ? rtt_us : min->us;
+    min->next_us = rtt_us < min->next_us ? rtt_us : min->next_us;
+}
+
+void rack_on_ack(struct tcb *tcb, const struct ack_news *news)
+{
+    update_segment(tcb, news);
+    detect_reordering(tcb, &news->delivered);
+    adapt_to_duplicates(tcb, news);
+}
+
+/* ---- step 2: RACK.segment */
+
+/* RACK_sent_after() of RFC 8985 6.2. Of one transmission, which may be a super-segment, the part
+ * with the lower numbers is the earlier one. */
+static bool sent_after(uint32_t order, uint32_t end, uint32_t other_order, uint32_t other_end)
+{
+    return seq_gt(order, other_order) || (order == other_order && seq_gt(end, other_end));
+}
+
+static void advance(struct tcb *tcb, uint64_t xmit_us, uint32_t order, uint32_t end_seq)
+{
+    struct rack *rack = &tcb->rack;
+
+    rack->rtt_us = tcb->stack->now_us - xmit_us;
+    if (rack->has_segment && !sent_after(order, end_seq, rack->order, rack->end_seq))
+        return;
+    rack->has_segment = true;
+    rack->xmit_us = xmit_us;
+    rack->order = order;
+    rack->end_seq = end_seq;
+}
+
+/* The acknowledgment may be that of an earlier transmission: the echoed timestamp tells, or that it
+ * comes too early. Departure: the echo is asked only where SND.UNA has passed the segment. What is
+ * SACKed is not echoed, for a receiver takes no timestamp from behind a hole (RFC 7323 4.3).
+ * Departure: too early is what takes less than three quarters of the least round trip, not all of
+ * it: where delays vary the acknowledgment of a probe may be the fastest yet, and if it counted for
+ * nothing, the tail would wait for the timer. */
+static bool is_of_the_last_transmission(const struct tcb *tcb, const struct ack_news *news)
+{
+    uint64_t sent_us = news->delivered.resent_us;
+
+    bool is_echoed = news->has_echo && seq_leq(news->delivered.resent_end, tcb->snd_una);
+
+    if (is_echoed && seq_lt(news->echo, tcb_tsval_at(tcb, sent_us)))
+        return false;
+    return tcb->stack->now_us - sent_us >= tcb->rack.min_rtt.us / 4 * 3;
+}
+
+static void update_segment(struct tcb *tcb, const struct ack_news *news)
+{
+    const struct tx_delivered *delivered = &news->delivered;
+
+    if (delivered->has_once) {
+        rack_note_rtt(&tcb->rack, tcb->stack->now_us - delivered->once_us, tcb->stack->now_us);
+        advance(tcb, delivered->once_us, delivered->once_order, delivered->once_end);
+    }
+    if (delivered->has_resent && is_of_the_last_transmission(tcb, news))
+        advance(tcb, delivered->resent_us, delivered->resent_order, delivered->resent_end);
+}
+
+/* ---- step 3: reordering */
+
+/* Something that was sent once arrives behind what was sent after it. */
+static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delivered)
+{
+    struct rack *rack = &tcb->rack;
+
+    if (delivered->has_once && rack->has_fack && seq_lt(delivered->once_lowest_end, rack->fack) &&
+        !rack->reordering_seen) {
+        rack->reordering_seen = true;
+        tcb_trace(tcb, (struct trace_event){
+                           .kind = TRACE_REORDERING,
+                           .cause = "bytes arrive behind later ones, without a retransmission",
+                           .clause = "RFC 8985 6.2 step 3",
+                           .u.reordering = {.bytes = rack->fack - delivered->once_lowest_end,
+                                            .reo_wnd_us = rack->min_rtt.us / 4}});
+    }
+    if (delivered->has_once && (!rack->has_fack || seq_gt(delivered->once_end, rack->fack)))
+        rack->fack = delivered->once_end;
+    if (delivered->has_resent && (rack->has_fack || delivered->has_once) &&
+        seq_gt(delivered->resent_end, rack->fack))
+        rack->fack = delivered->resent_end;
+    rack->has_fack = rack->has_fack || delivered->has_once;
+    rack->fack = seq_max(rack->fack, tcb->snd_una);
+}
+
+/* ---- step 4: the reordering window */
+
+/* A duplicate says that a retransmission was not needed: the window was too small. Once per round
+ * trip, and only for retransmissions that have been made (sack.c). Departure: a probe that was not
+ * needed does not count, for no window had a part in it. */
+static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
+{
+    struct rack *rack = &tcb->rack;
+
+    if (rack->has_dsack_round && seq_geq(tcb->snd_una, rack->dsack_round))
+        rack->has_dsack_round = false;
+    if (!news->has_duplicate || rack->has_dsack_round || tlp_explains(tcb, news))
+        return;
+    rack->has_dsack_round = true;
+    rack->dsack_round = tcb->snd_nxt;
+    if (rack->reo_wnd_more < REO_WND_MORE_MAX)
+        rack->reo_wnd_more++;
+    rack->reo_wnd_persist = REO_WND_PERSIST;
+}
+
+void rack_on_recovered(struct rack *rack)
+{
+    if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0)
+        rack->reo_wnd_more = 0;
+}
+
+/* RACK.segs_sacked >= DupThresh. A record holds many segments, so bytes are counted, and duplicate
+ * ACKs for segments that are short. */
+static bool many_are_sacked(const struct tcb *tcb)
+{
+    return tcb->in_flight.sacked_bytes > (DUP_THRESH - 1) * tcb->snd_mss ||
+           (tcb->in_flight.sacked_bytes > 0 && tcb->recovery.dup_ack_count >= DUP_THRESH);
+}
+
+static uint64_t reo_wnd_us(const struct tcb *tcb)
+{
+    const struct rack *rack = &tcb->rack;
+    bool in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout;
+
+    if (!rack->reordering_seen && (in_recovery || many_are_sacked(tcb)))
+        return 0;
+    uint64_t wnd_us = (uint64_t)(1 + rack->reo_wnd_more) * rack->min_rtt.us / 4;
+    return wnd_us < tcb->rto.srtt_us ? wnd_us : tcb->rto.srtt_us;
+}
+
+/* ---- step 5: losses */
+
+static void mark(struct tcb *tcb, unsigned i)
+{
+    const struct tx_record *record = records_at(&tcb->in_flight, i);
+
+    detect_mark(tcb, i, UINT32_MAX,
+                &(struct trace_event){.clause = "RFC 8985 6.2",
+                                      .u.lost = {.by = TRACE_LOST_BY_RACK,
+                                                 .later_us = tcb->rack.xmit_us - record->sent_us,
+                                                 .reo_wnd_us = tcb->rack.reo_wnd_us}});
+}
+
+bool rack_detect(struct tcb *tcb)
+{
+    struct rack *rack = &tcb->rack;
+    uint64_t now_us = tcb->stack->now_us, latest_us = 0;
+    bool found = false;
+
+    if (!rack->has_segment)
+        return false;
+    rack->reo_wnd_us = reo_wnd_us(tcb);
+    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->in_flight, i);
+        if (record->sacked || record->lost)
+            continue;
+        if (!sent_after(rack->order, rack->end_seq, record->order, record->end)) {
+            if (record->transmission_count == 1)
+                break;
+            continue;
+        }
+        uint64_t due_us = record->sent_us + rack->rtt_us + rack->reo_wnd_us;
+        if (due_us <= now_us) {
+            mark(tcb, i);
+            found = true;
+        } else if (due_us > latest_us) {
+            latest_us = due_us; /* one expiry for all that wait: the last of them */
+        }
+    }
+    if (latest_us > 0)
+        tcb_timer_set(tcb, TIMER_REORDER, latest_us);
+    else
+        tcb_timer_clear(tcb, TIMER_REORDER);
+    return found;
+}
+
+/* The first, since the timer was its timer; of the others those that are overdue by RACK. */
+void rack_mark_on_timeout(struct tcb *tcb)
+{
+    const struct rack *rack = &tcb->rack;
+    uint64_t wait_us = rack->has_segment ? rack->rtt_us + rack->reo_wnd_us : 0;
+
+    tcb_timer_clear(tcb, TIMER_REORDER);
+    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->in_flight, i);
+        if (i == 0 || record->sent_us + wait_us <= tcb->stack->now_us)
+            detect_mark(tcb, i, UINT32_MAX,
+                        &(struct trace_event){.clause = "RFC 8985 6.3",
+                                              .u.lost = {.by = TRACE_LOST_BY_TIMEOUT}});
+    }
+}

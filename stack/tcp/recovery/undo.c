@@ -1,0 +1,120 @@
+/* Spurious retransmissions. Nothing was lost: an acknowledgment came late, or the network reordered
+ * more than was waited for. There are two signs here, and a third after a time-out in frto.c:
+ *
+ * - Eifel detection (RFC 3522): the first acknowledgment that covers the first retransmission
+ * echoes a timestamp from before it, so the first transmission has arrived.
+ * - D-SACK (RFC 3708): all that was sent again is reported as duplicate.
+ *
+ * The answer is that of RFC 4015: the old ssthresh, and a window that lets out no burst: slow start
+ * fills it again in a round trip or two. After a time-out the timer learns from the delay that it
+ * did not expect (rto.c).
+ *
+ * A peer that calls true losses spurious can have its way so far as it can hide losses by
+ * acknowledging what it never got; what it reports beyond what was sent twice counts for nothing
+ * (sack.c). Not done: RFC 3522's refinement for the case that all acknowledgments were lost. */
+#include "undo.h"
+
+#include "../seq.h"
+#include "detect.h"
+#include "tlp.h"
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
+{
+    uint32_t ssthresh = tcb->cc.ssthresh;
+
+    tcb->undo =
+        (struct undo){.is_armed = true,
+                      .is_by_timeout = is_by_timeout,
+                      .pipe_prev = ssthresh == UINT32_MAX ? flight : larger(flight, ssthresh)};
+}
+
+void undo_disarm(struct tcb *tcb)
+{
+    tcb->undo = (struct undo){0};
+}
+
+void undo_on_recovered(struct tcb *tcb)
+{
+    tcb->undo.has_until = true;
+    tcb->undo.until = tcb->snd_nxt;
+}
+
+void undo_on_resent(struct tcb *tcb, const struct tx_record *record)
+{
+    struct undo *undo = &tcb->undo;
+
+    if (!undo->is_armed)
+        return;
+    undo->resent_bytes += record->end - record->start;
+    if (undo->has_resent)
+        return;
+    undo->has_resent = true;
+    undo->first_end = record->end;
+    undo->retransmit_ts = tcb_tsval(tcb); /* RFC 3522 (2) */
+    undo->waits_for_echo = tcb->timestamps && record->start == tcb->snd_una;
+}
+
+/* RFC 3522 (3), (4). */
+static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
+{
+    struct undo *undo = &tcb->undo;
+
+    if (!undo->waits_for_echo || !news->has_echo || news->acked_bytes == 0)
+        return false;
+    undo->waits_for_echo = false;
+    return tcb->config->eifel && seq_lt(news->echo, undo->retransmit_ts);
+}
+
+/* RFC 3708: every retransmission was a duplicate. */
+static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
+{
+    struct undo *undo = &tcb->undo;
+
+    if (!undo->has_resent || !news->has_duplicate || tlp_explains(tcb, news))
+        return false;
+    uint32_t bytes = news->duplicate.right - news->duplicate.left;
+    undo->resent_bytes -= bytes < undo->resent_bytes ? bytes : undo->resent_bytes;
+    return tcb->config->dsack_undo && undo->resent_bytes == 0;
+}
+
+const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char **clause)
+{
+    struct undo *undo = &tcb->undo;
+
+    if (!undo->is_armed)
+        return NULL;
+    if (echo_shows_it(tcb, news)) {
+        *clause = "RFC 3522 (4)";
+        return "the echoed timestamp is older than the retransmission (Eifel)";
+    }
+    if (duplicates_show_it(tcb, news)) {
+        *clause = "RFC 3708";
+        return "all that was sent again has arrived twice (D-SACK)";
+    }
+    if (undo->has_until && seq_geq(tcb->snd_una, undo->until))
+        undo_disarm(tcb);
+    return NULL;
+}
+
+/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
+ * has its own memory besides, and its window is what it may grow to again. */
+void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
+{
+    uint32_t flight = tcb->snd_nxt - tcb->snd_una;
+    uint32_t iw = tcb->cc.initial_cwnd;
+
+    tcb->cc.ops->on_undo(&tcb->cc);
+    uint32_t window = larger(flight + (acked_bytes < iw ? acked_bytes : iw), 2 * tcb->snd_mss);
+    if (tcb->cc.cwnd > window) {
+        tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.pipe_prev);
+        tcb->cc.cwnd = window;
+    }
+    if (tcb->undo.is_by_timeout)
+        tcp_rto_was_spurious(&tcb->rto); /* RFC 4015 (7), (8) */
+    undo_disarm(tcb);
+}
