@@ -176,6 +176,23 @@ static void any_keepalive(uint64_t *r, struct tcp_config *tcp)
     tcp->keepalive_count = UINT32_MAX; /* no luck is so bad */
 }
 
+/* Every way to find and repair losses. */
+static void any_loss_recovery(uint64_t *r, struct tcp_config *tcp)
+{
+    if (one_in(r, 2))
+        tcp->loss_detection =
+            (enum tcp_loss_detection)sim_below(r, (uint64_t)TCP_LOSS_DETECTION_COUNT);
+    tcp->dsack = !one_in(r, 4);
+    tcp->tlp = !one_in(r, 4);
+    tcp->tlp_max_ack_delay_us = sim_below(r, 100000);
+    tcp->prr = !one_in(r, 4);
+    tcp->limited_transmit = !one_in(r, 4);
+    tcp->eifel = !one_in(r, 4);
+    tcp->dsack_undo = !one_in(r, 4);
+    tcp->frto = !one_in(r, 4);
+    tcp->rto_restart = one_in(r, 4);
+}
+
 /* The user time-out option stays off beside keep-alives, which it would put off (RFC 5482 4.2). */
 static void any_extras(uint64_t *r, struct tcp_config *tcp)
 {
@@ -242,6 +259,7 @@ struct sim_plan sim_plan_random(uint64_t seed)
         any_keepalive(r, &plan.tcp[end]);
         any_extras(r, &plan.tcp[end]);
         plan.app[end].sends_urgent = one_in(r, 4);
+        any_loss_recovery(r, &plan.tcp[end]);
     }
     return plan;
 }
@@ -320,8 +338,12 @@ static void see(void *context, const struct trace_event *event)
         seen->probes++;
     else if (event->kind == TRACE_RECOVERY && event->u.recovery.what == RECOVERY_ENTERED)
         seen->recoveries++;
-    else if (event->kind == TRACE_RETRANSMIT)
+    else if (event->kind == TRACE_RECOVERY && event->u.recovery.what == RECOVERY_UNDONE)
+        seen->undone++;
+    if (event->kind == TRACE_RETRANSMIT) {
         seen->retransmits++;
+        seen->resent_bytes += event->u.range.end - event->u.range.start;
+    }
 }
 
 static struct stack *new_stack(struct sim *sim, unsigned end)

@@ -63,7 +63,8 @@ struct sim_plan {
 
 /* What an end's trace has told. */
 struct sim_seen {
-    unsigned timeouts, recoveries, retransmits, probes;
+    unsigned timeouts, recoveries, retransmits, probes, undone;
+    uint64_t resent_bytes;
 };
 
 struct sim_app {
