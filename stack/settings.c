@@ -11,7 +11,8 @@ static const char *const off_on[] = {"off", "on", NULL};
 static const char *const syn_styles[] = {"macos", "linux", NULL};
 static const char *const ecn_modes[] = {"off", "on", "accept", NULL};
 static const char *const loss_detections[] = {"rack", "rfc6675", "newreno", NULL};
-static const char *const congestions[] = {"reno", NULL};
+static const char *const pacings[] = {"off", "on", "auto", NULL};
+static const char *const congestions[] = {"reno", "cubic", NULL};
 
 #define MS(n)   ((n)*1000ull)
 #define S(n)    MS((n)*1000ull)
@@ -54,6 +55,14 @@ static const struct setting table[] = {
      .help = "what the send buffer may grow to with the congestion window"},
     {TCP(congestion), RANGE(0, sizeof congestions / sizeof congestions[0] - 2), .word = congestions,
      .help = "congestion control"},
+    {TCP(hystart), SWITCH, .help = "slow start ends when the delay grows (HyStart++, RFC 9406)"},
+    {TCP(abe), SWITCH, .help = "give way less to a router's mark than to a loss (RFC 8511)"},
+    {TCP(pacing), RANGE(0, 2), .word = pacings, LIVE,
+     .help = "spread the window over the round trip; auto: for cubic, on paths above 4 ms"},
+    {TCP(window_validation), SWITCH, LIVE,
+     .help = "keep the window for 5 minutes when it is not in use (RFC 7661); off: for one RTO"},
+    {TCP(burst_max_segments), RANGE(0, MANY), LIVE,
+     .help = "segments between two acknowledgments where nothing is paced; 0: no limit"},
     {TCP(initial_window_segments), RANGE(1, 10000), .help = "first congestion window (RFC 6928)"},
     /* repairing losses */
     {TCP(loss_detection), RANGE(0, 2), .word = loss_detections, LIVE,

@@ -61,6 +61,24 @@ enum trace_path_mtu {
     PATH_MTU_FORGOTTEN,  /* this is not remembered for new connections any more; 0: it never was */
 };
 
+/* What moved the congestion window, and the numbers that decided, in this order. */
+enum trace_cwnd {
+    CWND_KEPT,          /* nothing did */
+    CWND_SLOW_START,    /* bytes acknowledged */
+    CWND_CSS_ENTERED,   /* HyStart++: least RTT of this round, of the last one, threshold, us */
+    CWND_CSS_RESUMED,   /* slow start goes on: least RTT of this round, baseline, us */
+    CWND_HYSTART_EXIT,  /* slow start has ended: rounds in CSS */
+    CWND_AVOIDANCE,     /* Reno: bytes acknowledged */
+    CWND_CUBIC,         /* t, K, ms; W_cubic(t), W_max, bytes */
+    CWND_RENO_FRIENDLY, /* t, ms; W_est, W_cubic(t), bytes */
+    CWND_LOSS,          /* flight; per cent of it that stay */
+    CWND_ECN,           /* likewise */
+    CWND_TIMEOUT,       /* likewise */
+    CWND_UNDONE,
+    CWND_RESTARTED,     /* after a pause: its length, us */
+    CWND_NOT_VALIDATED, /* not used for five minutes: pipeACK, bytes */
+};
+
 /* Who a connection or datagram is between; ports are 0 where there are none. */
 struct flow_id {
     struct ip_addr local;
@@ -99,6 +117,9 @@ struct trace_event {
         struct {
             uint32_t cwnd_bytes;
             uint32_t ssthresh_bytes;
+            uint32_t before_bytes; /* cwnd before */
+            enum trace_cwnd what;
+            uint32_t number[4];
         } cwnd;
         struct {
             enum trace_recovery what;

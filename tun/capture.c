@@ -277,7 +277,7 @@ static void note(struct capture *capture, const struct trace_event *event)
 
     if (event->kind == TRACE_DROP)
         capture->drop_count++;
-    if (explain_level(event) != 1)
+    if (!explain_belongs_in_capture(event))
         return;
     if (event->kind == TRACE_RETRANSMIT)
         capture->next_says_cause = true;

@@ -26,6 +26,8 @@ static void say(const struct trace_event *event, struct text *text);
 static void say_timer(const struct trace_event *event, struct text *text);
 static void say_rtt(const struct trace_event *event, struct text *text);
 static void say_cwnd(const struct trace_event *event, struct text *text);
+static void say_cwnd_numbers(enum trace_cwnd what, const uint32_t number[static 4],
+                             struct text *text);
 static void say_recovery(const struct trace_event *event, struct text *text);
 static void say_prr(const struct trace_event *event, struct text *text);
 static void say_lost(const struct trace_event *event, struct text *text);
@@ -67,6 +69,11 @@ int explain_level(const struct trace_event *event)
         return 2;
     }
     return 2;
+}
+
+bool explain_belongs_in_capture(const struct trace_event *event)
+{
+    return explain_level(event) == 1 || event->kind == TRACE_CWND;
 }
 
 const char *explain_event(const struct trace_event *event, char *text, size_t room)
@@ -236,9 +243,62 @@ static void say_rtt(const struct trace_event *event, struct text *text)
 
 static void say_cwnd(const struct trace_event *event, struct text *text)
 {
-    add(text, "cwnd=%u", (unsigned)event->u.cwnd.cwnd_bytes);
+    uint32_t now = event->u.cwnd.cwnd_bytes, before = event->u.cwnd.before_bytes;
+
+    add(text, "cwnd=%u", (unsigned)now);
+    if (before != 0 && before != now)
+        add(text, " (%c%u)", now > before ? '+' : '-',
+            (unsigned)(now > before ? now - before : before - now));
     if (event->u.cwnd.ssthresh_bytes < UINT32_MAX / 2)
         add(text, " ssthresh=%u", (unsigned)event->u.cwnd.ssthresh_bytes);
+    say_cwnd_numbers(event->u.cwnd.what, event->u.cwnd.number, text);
+}
+
+/* What decided: see enum trace_cwnd. */
+static void say_cwnd_numbers(enum trace_cwnd what, const uint32_t number[static 4],
+                             struct text *text)
+{
+    unsigned a = (unsigned)number[0], b = (unsigned)number[1], c = (unsigned)number[2],
+             d = (unsigned)number[3];
+    char one[DURATION_BYTES], two[DURATION_BYTES], three[DURATION_BYTES];
+
+    switch (what) {
+    case CWND_SLOW_START:
+    case CWND_AVOIDANCE:
+        add(text, ", %u bytes acknowledged", a);
+        return;
+    case CWND_CSS_ENTERED:
+        add(text, ", least RTT %s in this round, %s in the last, threshold %s",
+            duration(a, " ", one), duration(b, " ", two), duration(c, " ", three));
+        return;
+    case CWND_CSS_RESUMED:
+        add(text, ", least RTT %s in this round, baseline %s", duration(a, " ", one),
+            duration(b, " ", two));
+        return;
+    case CWND_HYSTART_EXIT:
+        add(text, ", after %u rounds", a);
+        return;
+    case CWND_CUBIC:
+        add(text, ", t=%ums K=%ums W_cubic=%u W_max=%u", a, b, c, d);
+        return;
+    case CWND_RENO_FRIENDLY:
+        add(text, ", t=%ums W_est=%u W_cubic=%u", a, b, c);
+        return;
+    case CWND_LOSS:
+    case CWND_ECN:
+    case CWND_TIMEOUT:
+        add(text, ", %u%% of %u bytes in flight", b, a);
+        return;
+    case CWND_RESTARTED:
+        add(text, ", nothing sent for %s", duration(a, " ", one));
+        return;
+    case CWND_NOT_VALIDATED:
+        add(text, ", %u bytes were acknowledged in a round trip lately", a);
+        return;
+    case CWND_KEPT:
+    case CWND_UNDONE:
+        return;
+    }
 }
 
 static void say_recovery(const struct trace_event *event, struct text *text)

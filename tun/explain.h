@@ -12,6 +12,9 @@ enum { EXPLAIN_BYTES = 512 }; /* room for any sentence; longer causes are cut */
  * retransmissions, windows closing, path MTU, errors; 2 all the rest (timers, RTT samples, cwnd).
  */
 int explain_level(const struct trace_event *event);
+/* Does it go into a capture as a comment? All of level 1 does, and whatever moves the congestion
+ * window: who looks at a capture has the time for each step of it. */
+bool explain_belongs_in_capture(const struct trace_event *event);
 /* Writes the sentence into `text`; returns it. Empty for TRACE_PACKET_IN. For TRACE_PACKET_OUT the
  * cause why it is sent, empty if it has none. */
 const char *explain_event(const struct trace_event *event, char *text, size_t room);

@@ -68,6 +68,10 @@ static void print_path(FILE *out, const struct tcp_status *status)
             status->rcv_mss_bytes, segments(status, status->cwnd_bytes));
     if (status->ssthresh_bytes != UINT32_MAX && status->ssthresh_bytes > 0)
         fprintf(out, " ssthresh:%u", segments(status, status->ssthresh_bytes));
+    if (status->pacing_bytes_per_s > 0)
+        fprintf(out, " pacing_rate:%" PRIu64 "bps", 8 * status->pacing_bytes_per_s);
+    if (status->min_rtt_us > 0)
+        fprintf(out, " minrtt:%g", (double)status->min_rtt_us / 1e3);
     fputc('\n', out);
 }
 

@@ -60,6 +60,7 @@ static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const stru
                        .kind = TRACE_RTT,
                        .u.rtt = {rtt_us, tcb->rto.srtt_us, tcb->rto.rttvar_us, tcb->rto.rto_us}});
     news->has_rtt_sample = true;
+    news->rtt_us = rtt_us;
 }
 
 /* Segments in flight and waiting to be sent; at least `enough` when there are more. */

@@ -22,8 +22,13 @@ enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ON, TCP_ECN_ACCEPT };
 
 /* Which algorithm sets the congestion window. */
 enum tcp_congestion {
-    TCP_CONGESTION_RENO, /* RFC 5681 */
+    TCP_CONGESTION_RENO,  /* RFC 5681 */
+    TCP_CONGESTION_CUBIC, /* RFC 9438 (MAY-18) */
+    TCP_CONGESTION_COUNT,
 };
+
+/* AUTO: for CUBIC, on paths where it does some good; see recovery/pacing.c. */
+enum tcp_pacing { TCP_PACING_OFF, TCP_PACING_ON, TCP_PACING_AUTO, TCP_PACING_COUNT };
 
 struct tcp_config {
     bool timestamps;              /* offer RFC 7323 timestamps; default on */
@@ -34,7 +39,6 @@ struct tcp_config {
     bool nagle;                   /* 9293 3.7.4, MUST-17; on; off is TCP_NODELAY */
     bool cork;                    /* hold back what fills no segment, cork_limit_us at most; off */
     enum tcp_syn_style syn_style; /* order of the SYN's options; macOS */
-    enum tcp_congestion congestion; /* Reno */
 
     uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
     uint32_t send_buffer_bytes; /* what tcp_send() accepts ahead of the acknowledgments at first;
@@ -44,6 +48,15 @@ struct tcp_config {
     uint32_t receive_buffer_max_bytes; /* what it may grow to, and what the scale is made for; 65535
                                           << 6 */
     uint16_t syn_wnd; /* window in our SYN; 0: the smaller of 65535 and the buffer */
+
+    enum tcp_congestion congestion; /* RFC 5681 (Reno) or RFC 9438 (CUBIC, MAY-18); CUBIC */
+    bool hystart;                   /* RFC 9406: slow start ends when delay grows; on */
+    bool abe;                       /* RFC 8511: give way less to ECN than to loss; off */
+    enum tcp_pacing pacing;         /* spread the window over the round trip; AUTO */
+    bool window_validation; /* RFC 7661 instead of RFC 5681 4.1: what a pause leaves of the window;
+                               off */
+    uint32_t burst_max_segments; /* without pacing, at most so many between two acknowledgments; 0:
+                                    as many as the window allows */
     uint32_t initial_window_segments; /* RFC 6928; 10 */
 
     /* Loss recovery. RACK is the default: it finds the loss of a tail and of retransmissions, and

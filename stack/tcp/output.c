@@ -18,8 +18,10 @@
 
 #include "../wire/checksum.h"
 #include "recovery/detect.h"
+#include "recovery/pacing.h"
 #include "recovery/sack.h"
 #include "recovery/tlp.h"
+#include "recovery/window.h"
 #include "route.h"
 #include "seq.h"
 
@@ -94,6 +96,26 @@ static uint32_t packet_max_bytes(const struct tcb *tcb)
                                                         : tcb->snd_mss;
 }
 
+/* How many bytes may leave now, as far as window and pace are concerned. */
+static uint32_t network_allowance(const struct tcb *tcb)
+{
+    uint32_t window = recovery_allowance(tcb), pace = pacing_allowance(tcb);
+    uint32_t burst = window_burst_left(tcb);
+
+    if (burst < pace)
+        pace = burst;
+    return window < pace ? window : pace;
+}
+
+/* It is less than a segment, and one waits. */
+static void wait_for_network(struct tcb *tcb)
+{
+    if (recovery_allowance(tcb) < tcb->snd_mss)
+        window_is_full(tcb);
+    else if (pacing_is_on(tcb))
+        pacing_wait(tcb); /* else the next acknowledgment lets the next burst go */
+}
+
 /* Whole segments of `len`, but at least one. */
 static uint32_t whole_segments(const struct tcb *tcb, uint32_t len)
 {
@@ -124,8 +146,10 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
 {
     if (tcb->frto.step == FRTO_NEXT_ACK) /* RFC 5682 (2b): new data, and no more retransmissions */
         return false;
+    if (tcb->in_flight.lost_bytes == 0)
+        return false;
     bool in_handshake = !tcb_is_synchronized(tcb);
-    uint32_t allowance = in_handshake ? tcb->snd_mss : recovery_allowance(tcb);
+    uint32_t allowance = in_handshake ? tcb->snd_mss : network_allowance(tcb);
     uint32_t max_bytes = whole_segments(tcb, allowance);
 
     if (max_bytes > packet_max_bytes(tcb))
@@ -137,6 +161,8 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
         record->end - record->start <= allowance || (!in_handshake && recovery_pipe(tcb) == 0);
     bool in_window = record->start == tcb->snd_una || /* SHLD-16; the first doubles as a probe */
                      seq_lt(record->start, tcb_snd_edge(tcb));
+    if (!network_allows)
+        wait_for_network(tcb);
     if (!network_allows || !in_window)
         return false;
     plan_record(tcb, record, plan);
@@ -257,9 +283,10 @@ static void arm_persist(struct tcb *tcb)
 }
 
 /* One larger segment in the place of an ordinary one; `room` bytes wait and may be sent. */
-static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t room)
+static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t waiting,
+                                uint32_t window)
 {
-    uint32_t len = path_mtu_probe_bytes(tcb, room);
+    uint32_t len = path_mtu_probe_bytes(tcb, waiting < window ? waiting : window);
 
     if (len == 0)
         return false;
@@ -293,17 +320,20 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
         return false;
     }
     if (tcb->snd_nxt == tcb->snd_una)
-        recovery_after_idle(tcb);
-    uint32_t allowance = recovery_allowance(tcb);
+        window_after_idle(tcb);
+    uint32_t allowance = network_allowance(tcb);
     uint32_t len = waiting < usable ? waiting : usable;
-    if (plan_path_mtu_probe(tcb, plan, len < allowance ? len : allowance))
-        return true;
+    if (allowance >= tcb->snd_mss && plan_path_mtu_probe(tcb, plan, len, recovery_allowance(tcb)))
+        return true; /* the pace counts for the probe alone, the window for what follows it as well
+                      */
     if (len > packet_max_bytes(tcb))
         len = packet_max_bytes(tcb);
     if (len > allowance) { /* whole segments: none is cut short for the network's sake */
         len = allowance / tcb->snd_mss * tcb->snd_mss;
-        if (len == 0)
+        if (len == 0) {
+            wait_for_network(tcb);
             return false;
+        }
     }
     len = without_tail(tcb, len, waiting);
     if (tcb->uto_now && len > tcb->snd_mss - TCP_OPTION_USER_TIMEOUT_BYTES)
@@ -629,6 +659,8 @@ static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
     }
     path_mtu_on_sent(tcb, plan->seq, plan->len, plan->is_path_mtu_probe);
     tcb->last_sent_us = now_us;
+    pacing_on_sent(tcb, plan->len);
+    window_on_sent(tcb, plan->len);
     if (tcb->unanswered_since_us == NEVER)
         tcb->unanswered_since_us = now_us;
     bool is_repair = plan->resent != NULL && tcb->recovery.is_active; /* RFC 6675 6: MAY re-arm */

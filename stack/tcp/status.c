@@ -1,6 +1,7 @@
 /* STATUS (RFC 9293 3.10.6) and readiness: everything that can be asked about a connection, and the
  * names of its states, timers and errors. Nothing here changes anything. */
 #include "recovery/detect.h"
+#include "recovery/pacing.h"
 
 /* Everything that was sent has been acknowledged, our FIN included. */
 static bool is_finished(const struct tcb *tcb)
@@ -125,6 +126,7 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .segments_received = tcb->segments_received,
         .retransmit_count = tcb->retransmit_count,
         .congestion_control = congestion_ops_of(tcb->config->congestion)->name,
+        .pacing_bytes_per_s = pacing_rate(tcb),
         .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
         .undo_count = tcb->undo_count,
         .loss_detection = loss_detection_names[detect_way(tcb)],
@@ -176,6 +178,7 @@ const char *tcp_timer_name(enum tcp_timer timer)
         [TIMER_KEEPALIVE] = "keep-alive",
         [TIMER_CORK] = "cork",
         [TIMER_LINGER] = "linger",
+        [TIMER_PACING] = "pacing",
     };
 
     return (unsigned)timer < TIMER_COUNT ? names[timer] : "unknown";

@@ -67,6 +67,7 @@ enum tcp_timer {
     TIMER_KEEPALIVE, /* 9293 3.8.4; runs only where keep-alives are on */
     TIMER_CORK,      /* a corked tail has waited long enough */
     TIMER_LINGER,    /* after tcp_close(): what is not acknowledged by then is given up */
+    TIMER_PACING,    /* the next part of the window may leave */
     TIMER_COUNT,
 };
 
@@ -177,6 +178,7 @@ struct tcp_status {
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;
     const char *congestion_control;
+    uint64_t pacing_bytes_per_s; /* 0: not paced */
     bool in_recovery;
     unsigned undo_count;             /* spurious reductions of the window, taken back */
     const char *loss_detection;      /* in use: "rack", "rfc6675" or "newreno" */

@@ -17,6 +17,7 @@ static void on_idle(struct tcb *tcb);
 static void on_keepalive(struct tcb *tcb);
 static void on_cork(struct tcb *tcb);
 static void on_linger(struct tcb *tcb);
+static void on_pacing(struct tcb *tcb);
 
 static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_REORDER] = on_reorder,
@@ -29,6 +30,7 @@ static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_KEEPALIVE] = on_keepalive,
     [TIMER_CORK] = on_cork,
     [TIMER_LINGER] = on_linger,
+    [TIMER_PACING] = on_pacing,
 };
 
 static void trace_fired(const struct tcb *tcb, int timer)
@@ -256,4 +258,9 @@ static void on_linger(struct tcb *tcb)
 {
     tcp_send_reset(tcb, "CLOSE: the linger time is over (9293 3.9.1.4)");
     tcb_fail(tcb, TCP_ERR_ABORTED, "the linger time is over", "9293 3.9.1.4");
+}
+
+static void on_pacing(struct tcb *tcb)
+{
+    tcb_wants_output(tcb);
 }

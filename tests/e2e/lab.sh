@@ -87,6 +87,16 @@ comments() {
 }
 it "packets carry comments that say what they changed" comments
 
+window_steps() {
+    local words='slow start \(RFC 5681 3.1\)|conservative slow start \(RFC 9406 4.2\)|loss \(RFC 5681 3.1\)'
+
+    head -c 300000 /dev/zero >zeros
+    lab -vv --lab --impair "rate 2mbit delay 20ms queue 30kb" --pcapng capture.pcapng google.com 80 <zeros >out 2>err
+    assert_equal "$(grep -oE "$words" err | sort -u | wc -l)" 3
+    assert_equal "$(run_tshark -r capture.pcapng -T fields -e frame.comment | grep -oE "$words" | sort -u | wc -l)" 3
+}
+it "-vv and a capture tell each step of the congestion window, and why" window_steps
+
 # Whatever else the options of a segment are, the row says what tshark says.
 user_timeouts() {
     lab -v --lab --set uto=on --set uto_advertised=10h --set tos=0x28 --pcapng capture.pcapng --get / google.com 80 >out 2>err
@@ -99,7 +109,7 @@ it "--set reaches the packets: the user time-out option in SYN and ACK, the DS f
 status_at_the_end() {
     lab -vv --lab --get / google.com 80 >out 2>err
     assert_matches <(grep -A 3 '^CLOSED recv-q:0 send-q:0 10.0.0.2:53747 142.250.196.142:80' err) \
-        '^	 ts sack reno wscale:8,6 rto:200 rtt:36\.[0-9]+/[0-9.]+ mss:1400 pmtu:1452 advmss:1460 cwnd:10$'
+        '^	 ts sack cubic wscale:8,6 rto:200 rtt:36\.[0-9]+/[0-9.]+ mss:1400 pmtu:1452 advmss:1460 cwnd:10 minrtt:36\.[0-9]+$'
     assert_matches err '^	 snd_una:[0-9]+ snd_nxt:[0-9]+ rcv_nxt:[0-9]+ peer_mss:1412 in_flight:0'
 }
 it "-vv ends with the status of the connection" status_at_the_end

@@ -140,16 +140,53 @@ END_TEST
 
 /* ---- a queue that overflows, and loss */
 
+/* The window does not grow beyond the 128 KiB that it has at first. */
+static void bound_receive_window(struct sim_plan *plan)
+{
+    plan->tcp[1].receive_buffer_max_bytes = plan->tcp[1].receive_buffer_bytes;
+}
+
 START_TEST(an_overflowing_queue_costs_little_and_no_time_out)
 {
     struct sim_plan plan = plan_over(10 * MBIT, 50 * MILLI_US, BULK_BYTES);
 
     plan.link[0].queue_bytes = 64000; /* about the product of rate and round trip */
+    bound_receive_window(&plan);
     struct result result = transfer(&plan, "10 Mbit/s, 50 ms, queue 64 kB");
     ck_assert_uint_gt(result.queue_full, 0); /* or it shows nothing */
     ck_assert_uint_eq(result.sender.timeouts, 0);
     ck_assert_uint_le(result.sender.retransmits, result.queue_full);
     ck_assert_double_ge(result.mbit_per_s, 8.5);
+}
+END_TEST
+
+/* A window that fills the link overflows a short queue when it leaves in bursts. */
+START_TEST(pacing_fills_a_link_with_a_short_queue)
+{
+    struct sim_plan plan = plan_over(20 * MBIT, 50 * MILLI_US, BULK_BYTES);
+
+    plan.link[0].queue_bytes = 40000; /* a third of the product of rate and round trip */
+    bound_receive_window(&plan);
+    plan.tcp[0].pacing = TCP_PACING_OFF;
+    struct result bursts = transfer(&plan, "20 Mbit/s, 50 ms, queue 40 kB, not paced");
+    plan.tcp[0].pacing = TCP_PACING_AUTO;
+    struct result paced = transfer(&plan, "20 Mbit/s, 50 ms, queue 40 kB, paced");
+    ck_assert_uint_gt(paced.sender.paces, 0);
+    ck_assert_uint_gt(bursts.queue_full, 0);
+    ck_assert_uint_eq(paced.queue_full, 0);
+    ck_assert_double_ge(paced.mbit_per_s, 19);
+}
+END_TEST
+
+/* At 50 to 500 us of round trip a pace of milliseconds would be a brake. */
+START_TEST(short_path_is_filled_and_never_paced)
+{
+    struct sim_plan plan = plan_over(1000 * (uint64_t)MBIT, 50ull << _i, 4 * BULK_BYTES);
+
+    plan.link[0].queue_bytes = LARGE_QUEUE_BYTES;
+    struct result result = transfer(&plan, "1 Gbit/s, 50 to 400 us");
+    ck_assert_uint_eq(result.sender.paces, 0);
+    ck_assert_double_ge(result.mbit_per_s, 940);
 }
 END_TEST
 
@@ -166,7 +203,8 @@ START_TEST(without_sack_an_overflowing_queue_is_survived_by_new_reno) /* RFC 658
 END_TEST
 
 /* With the window of Reno at loss p about 1.22 / sqrt(p) segments (Mathis et al., 1997), 1 % lets
- * 12 segments of 1448 bytes through each 20 ms: 7 Mbit/s. */
+ * 12 segments of 1448 bytes through each 20 ms: 7 Mbit/s. CUBIC is in its Reno-friendly region
+ * here. */
 START_TEST(one_percent_of_loss_is_repaired_without_waiting)
 {
     struct sim_plan plan = plan_over(10 * MBIT, 20 * MILLI_US, BULK_BYTES);
@@ -311,6 +349,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, both_directions_are_filled_at_once);
     tcase_add_test(tc, a_stream_is_acknowledged_every_second_segment);
     tcase_add_test(tc, an_overflowing_queue_costs_little_and_no_time_out);
+    tcase_add_test(tc, pacing_fills_a_link_with_a_short_queue);
+    tcase_add_loop_test(tc, short_path_is_filled_and_never_paced, 0, 4);
     tcase_add_test(tc, without_sack_an_overflowing_queue_is_survived_by_new_reno);
     tcase_add_test(tc, one_percent_of_loss_is_repaired_without_waiting);
     tcase_add_loop_test(tc, a_single_loss_is_repaired_in_one_round_trip, 0, 2);

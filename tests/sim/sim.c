@@ -203,6 +203,16 @@ static void any_extras(uint64_t *r, struct tcp_config *tcp)
         tcp->send_buffer_max_bytes = tcp->send_buffer_bytes;
 }
 
+static void any_congestion(uint64_t *r, struct tcp_config *tcp)
+{
+    tcp->congestion = (enum tcp_congestion)sim_below(r, TCP_CONGESTION_COUNT);
+    tcp->hystart = !one_in(r, 3);
+    tcp->abe = one_in(r, 2);
+    tcp->pacing = (enum tcp_pacing)sim_below(r, TCP_PACING_COUNT);
+    tcp->window_validation = one_in(r, 3);
+    tcp->burst_max_segments = one_in(r, 4) ? 1 + (uint32_t)sim_below(r, 20) : 0;
+}
+
 /* In which order the two close. */
 static void any_order(uint64_t *r, struct sim_plan *plan)
 {
@@ -261,6 +271,8 @@ struct sim_plan sim_plan_random(uint64_t seed)
         plan.app[end].sends_urgent = one_in(r, 4);
         any_loss_recovery(r, &plan.tcp[end]);
     }
+    for (unsigned end = 0; end < 2; end++)
+        any_congestion(r, &plan.tcp[end]);
     return plan;
 }
 
@@ -336,6 +348,8 @@ static void see(void *context, const struct trace_event *event)
         seen->timeouts++;
     else if (event->kind == TRACE_TIMER_FIRED && event->u.timer.timer == TIMER_PERSIST)
         seen->probes++;
+    else if (event->kind == TRACE_TIMER_FIRED && event->u.timer.timer == TIMER_PACING)
+        seen->paces++;
     else if (event->kind == TRACE_RECOVERY && event->u.recovery.what == RECOVERY_ENTERED)
         seen->recoveries++;
     else if (event->kind == TRACE_RECOVERY && event->u.recovery.what == RECOVERY_UNDONE)

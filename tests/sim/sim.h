@@ -63,7 +63,7 @@ struct sim_plan {
 
 /* What an end's trace has told. */
 struct sim_seen {
-    unsigned timeouts, recoveries, retransmits, probes, undone;
+    unsigned timeouts, recoveries, retransmits, probes, paces, undone;
     uint64_t resent_bytes;
 };
 

@@ -2,11 +2,15 @@
  * RFC 3042 (limited transmit), RFC 6582 (NewReno), RFC 6675 (SACK), RFC 6928 (initial window). */
 #include "talk.h"
 
-/* `count` full segments in flight from byte 1 on, taken off the list; more may be waiting. */
+/* `count` full segments in flight from byte 1 on, taken off the list; more may be waiting. The
+ * numbers are Reno's. */
 static struct talk *with_in_flight(const char *options, uint32_t count, size_t waiting)
 {
-    struct talk *t = talk_established(options);
+    struct stack_config config = talk_config();
 
+    config.tcp.congestion = TCP_CONGESTION_RENO;
+    struct talk *t = talk_new(&config);
+    talk_establish(t, options);
     app_writes(t, count * MSS + waiting);
     for (uint32_t i = 0; i < count; i++)
         we_send(t, segment("%s %u:%u(1460) ack 1", i + 1 == count && waiting == 0 ? "P." : ".",
@@ -189,6 +193,7 @@ static struct talk *by_sack_with_in_flight(unsigned count)
     struct stack_config config = talk_config();
 
     config.tcp.loss_detection = TCP_LOSS_DETECTION_RFC6675;
+    config.tcp.congestion = TCP_CONGESTION_RENO;
     struct talk *t = talk_new(&config);
     talk_establish(t, "mss 1460,sackOK");
     app_writes(t, count * MSS);

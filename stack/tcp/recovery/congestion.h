@@ -1,49 +1,167 @@
 /* Congestion control: the target window. It is told what happened by separate events, because a
  * loss seen by duplicate ACKs, a time-out and a correction want different answers; which bytes are
- * lost is detect.h's business, and how much of the window may be sent during recovery is
- * recovery.h's.
+ * lost is detect.h's business, how much of the window may be sent during recovery is recovery.h's,
+ * and window.h brings the events here.
  *
- * Not done: a second algorithm beside Reno (MAY-18). */
+ * An algorithm is a table of functions (congestion_ops). Reno and CUBIC share the slow start of
+ * hystart.c and differ in what they do after it. They work on struct congestion alone: nothing is
+ * allocated, and a test can call them without a connection. Each answers with a note that says what
+ * it decided, and by which numbers, for the trace.
+ *
+ * Not done: a sample of the delivery rate, which an algorithm that models the path (BBR) would
+ * need.
+ */
 #ifndef TUNTCP_TCP_CONGESTION_H
 #define TUNTCP_TCP_CONGESTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "../../trace.h"
 #include "../config.h"
+
+enum {
+    CONGESTION_WINDOW_MAX = 1 << 30, /* bytes: what window scaling can announce */
+};
+
+/* "Arbitrarily high" (RFC 5681 3.1): nothing is known about the path yet. */
+#define SSTHRESH_UNKNOWN UINT32_MAX
 
 struct congestion_ops;
 
+/* HyStart++, RFC 9406 4.2: the round trips of the rounds, in microseconds; 0: not known. */
+struct hystart {
+    uint32_t last_round_min_us, current_round_min_us;
+    uint32_t css_baseline_min_us; /* above 0: in conservative slow start, CSS */
+    uint8_t rtt_sample_count;
+    uint8_t css_round_count;
+};
+
+/* CUBIC, RFC 9438 4.1: one stage of congestion avoidance. */
+struct cubic_epoch {
+    bool has_begun;
+    uint32_t w_max;      /* bytes; 0: not known, the window at the beginning of the stage */
+    uint32_t cwnd_prior; /* bytes, before the last reduction */
+    uint32_t k_ms;       /* how long it takes to come back to w_max */
+    uint32_t t_us;       /* how long the window has been in use: RFC 9438's t */
+    uint32_t acked_us;   /* time of the last acknowledgment, its lower 32 bits */
+    uint64_t w_est_fine; /* Reno's window in its place, in 1024ths of a byte */
+};
+
+/* RFC 7661, see validation.h. */
+struct validation {
+    uint64_t half_began_us;        /* of the sampling period */
+    uint64_t unvalidated_since_us; /* 0: the window is validated */
+    uint32_t pipe_ack[2];          /* the largest round of this half, and of the one before */
+    uint32_t round_bytes;          /* acknowledged in this round so far */
+    bool has_round;                /* it began when the last one ended */
+    bool is_measured;              /* pipeACK is defined, if only by nothing */
+};
+
 struct congestion {
     const struct congestion_ops *ops;
-    uint32_t cwnd;         /* bytes */
-    uint32_t ssthresh;     /* bytes; UINT32_MAX: not known yet */
-    uint32_t mss;          /* SMSS, bytes of payload */
-    uint32_t initial_cwnd; /* also the restart window, RFC 5681 4.1 */
-    uint32_t acked_bytes;  /* counted towards the next increase in congestion avoidance */
+    uint32_t cwnd;                       /* bytes */
+    uint32_t ssthresh;                   /* bytes */
+    uint32_t mss;                        /* SMSS, bytes of payload */
+    uint32_t initial_cwnd;               /* also the restart window, RFC 5681 4.1 */
     uint32_t prior_cwnd, prior_ssthresh; /* before the last reduction, for on_undo */
+    bool has_hystart, has_abe;
+    struct hystart hystart;
+    union {
+        struct {
+            uint32_t acked_bytes; /* counted towards the next increase */
+        } reno;
+        struct {
+            struct cubic_epoch now, before; /* the last reduction, for on_undo */
+        } cubic;
+    } u;
+
+    /* Kept by window.c. Sequence numbers: */
+    uint32_t round_end; /* a round trip is over when this is acknowledged */
+    uint32_t full_at;   /* SND.NXT when the window was last full: what lies before it was sent by a
+                           sender that used its window */
+    uint32_t burst_bytes; /* sent since the last acknowledgment */
+    struct validation validation;
+    uint64_t paced_until_ns; /* pacing.c: what has left is paid for at this time */
+};
+
+/* What one acknowledgment tells. */
+struct congestion_ack {
+    uint64_t now_us;
+    uint32_t acked_bytes;     /* SND.UNA moved by so much */
+    uint32_t delivered_bytes; /* newly acknowledged, or selectively */
+    uint32_t rtt_us;          /* the round trip that it measures; 0: none */
+    uint32_t srtt_us, min_rtt_us;
+    uint32_t flight_before, flight_after; /* bytes sent and not acknowledged */
+    bool round_begins; /* the last byte that was in flight when the round began is acknowledged */
+    bool window_was_used;    /* when the acknowledged bytes were sent, the window was the limit */
+    bool is_congestion_echo; /* it carries ECE (RFC 3168 6.1.2) */
+    bool in_recovery;        /* loss is being repaired by acknowledgments */
+    bool after_timeout;      /* or in slow start after a time-out */
+    bool is_paced;           /* what it releases leaves at the pace of the window, not as a burst */
+};
+
+enum congestion_reason { CONGESTION_LOSS, CONGESTION_ECN };
+
+/* What was decided; `what` is CWND_KEPT when nothing was. */
+struct congestion_note {
+    enum trace_cwnd what;
+    uint32_t number[4];
 };
 
 struct congestion_ops {
     const char *name;
-    /* `bytes` were newly acknowledged, and the window had been in use (not limited by the sender).
-     */
-    void (*on_ack)(struct congestion *cc, uint32_t bytes);
-    /* Loss found by acknowledgments, or a router's mark (ECN), once per round trip; `flight` bytes
-     * were outstanding. */
-    void (*on_congestion)(struct congestion *cc, uint32_t flight);
+    bool wants_pacing;
+    /* Every acknowledgment after the handshake. */
+    struct congestion_note (*on_ack)(struct congestion *cc, const struct congestion_ack *ack);
+    /* Loss found by acknowledgments, or a router's mark: once per round trip; `flight` bytes were
+     * outstanding. */
+    struct congestion_note (*on_congestion)(struct congestion *cc, enum congestion_reason reason,
+                                            uint32_t flight);
     /* The retransmission timer expired for the first time for this segment. */
-    void (*on_timeout)(struct congestion *cc, uint32_t flight);
+    struct congestion_note (*on_timeout)(struct congestion *cc, uint32_t flight);
     /* The last reduction was a mistake. */
-    void (*on_undo)(struct congestion *cc);
+    struct congestion_note (*on_undo)(struct congestion *cc);
 };
 
-/* Start with an initial window of `segments` segments, RFC 6928, or of one when the SYN was lost.
- */
-void congestion_init(struct congestion *cc, const struct congestion_ops *ops, uint32_t mss,
+/* Start with the algorithm of the configuration and an initial window of `segments` segments, RFC
+ * 6928, or of one when the SYN was lost. */
+void congestion_init(struct congestion *cc, const struct tcp_config *config, uint32_t mss,
                      uint32_t segments);
+const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion);
 
 extern const struct congestion_ops congestion_reno;
-/* The algorithm of a configuration. */
-const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion);
+extern const struct congestion_ops congestion_cubic;
+
+/* ---- for the algorithms */
+
+/* May the window grow by this acknowledgment? RFC 5681 assumes a sender that uses its window: one
+ * that does not learns nothing about the path. The acknowledgments of a recovery leave the window
+ * alone (RFC 6582 3.2), and so do those that echo a mark. */
+static inline bool congestion_may_grow(const struct congestion_ack *ack)
+{
+    return ack->acked_bytes > 0 && ack->window_was_used && !ack->in_recovery &&
+           !ack->is_congestion_echo;
+}
+
+/* Nothing is known about the path: the first slow start. */
+static inline bool congestion_is_first_slow_start(const struct congestion *cc)
+{
+    return cc->ssthresh == SSTHRESH_UNKNOWN;
+}
+
+/* An acknowledgment while cwnd < ssthresh. (hystart.c) */
+struct congestion_note slow_start_on_ack(struct congestion *cc, const struct congestion_ack *ack);
+
+/* Set ssthresh and cwnd to so many per cent of the flight, and remember what was before. Both stay
+ * at two segments at least (RFC 5681 (4)); only marks may take cwnd down to one (RFC 9438 4.6, RFC
+ * 3168 6.1.2). Returns the note. */
+struct congestion_note congestion_reduce(struct congestion *cc, enum trace_cwnd what,
+                                         uint32_t flight, uint32_t percent);
+
+static inline uint32_t congestion_larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 
 #endif

@@ -15,6 +15,7 @@
 #include "rack.h"
 #include "tlp.h"
 #include "undo.h"
+#include "window.h"
 
 void recovery_start(struct tcb *tcb)
 {
@@ -25,27 +26,9 @@ void recovery_start(struct tcb *tcb)
         segments = 1;
         tcp_rto_after_lost_syn(&tcb->rto);
     }
-    congestion_init(&tcb->cc, congestion_ops_of(config->congestion), tcb->snd_mss, segments);
+    window_start(tcb, segments);
     tcb->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
     undo_disarm(tcb);                                       /* a lost SYN is not taken back */
-}
-
-static void trace_cwnd(struct tcb *tcb, const char *cause)
-{
-    tcb_trace(tcb, (struct trace_event){.kind = TRACE_CWND,
-                                        .cause = cause,
-                                        .u.cwnd = {tcb->cc.cwnd, tcb->cc.ssthresh}});
-}
-
-void recovery_after_idle(struct tcb *tcb)
-{
-    uint64_t pause_us = tcb->stack->now_us - tcb->last_sent_us;
-
-    if (pause_us <= tcp_rto_current_us(&tcb->rto, tcb->config) ||
-        tcb->cc.cwnd <= tcb->cc.initial_cwnd)
-        return;
-    tcb->cc.cwnd = tcb->cc.initial_cwnd;
-    trace_cwnd(tcb, "restart after a pause (RFC 5681 4.1)");
 }
 
 uint32_t recovery_pipe(const struct tcb *tcb)
@@ -158,17 +141,11 @@ void recovery_on_sent(struct tcb *tcb, uint32_t bytes)
         tcb->frto.new_bytes -= bytes < tcb->frto.new_bytes ? bytes : tcb->frto.new_bytes;
 }
 
-static void reduce(struct tcb *tcb, uint32_t flight, const char *cause)
+static void reduce(struct tcb *tcb, enum congestion_reason reason, uint32_t flight)
 {
-    uint32_t cwnd = tcb->cc.cwnd;
-
     tcb->recovery.reduced_us = tcb->stack->now_us;
     tcb->recovery.retransmission_is_lost = false;
-    tcb->cc.ops->on_congestion(&tcb->cc, flight);
-    if (tcb->cc.cwnd > cwnd) /* of less than two segments: no reduction makes it larger */
-        tcb->cc.cwnd = cwnd;
-    ecn_window_was_reduced(tcb);
-    trace_cwnd(tcb, cause);
+    window_on_congestion(tcb, reason, flight);
 }
 
 static const char *cause_of_recovery(enum tcp_loss_detection way, const char **clause)
@@ -204,7 +181,7 @@ static void enter(struct tcb *tcb, uint32_t flight, uint32_t recover_fs)
     trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, clause);
     if (!tcb->ecn.is_reduced) { /* once per window of data, whatever comes first (RFC 3168 6.1.2) */
         undo_arm(tcb, false, flight);
-        reduce(tcb, flight, "loss: half of the flight");
+        reduce(tcb, CONGESTION_LOSS, flight);
     }
     prr_start(&tcb->recovery.prr, recover_fs);
 }
@@ -220,7 +197,7 @@ static void enter_again(struct tcb *tcb, uint32_t recover_fs)
     tcb->resend_cause = "its retransmission is lost as well";
     undo_disarm(tcb);
     trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, "RFC 5681 4.3");
-    reduce(tcb, flight < tcb->cc.cwnd ? flight : tcb->cc.cwnd, "loss: half of the window");
+    reduce(tcb, CONGESTION_LOSS, flight < tcb->cc.cwnd ? flight : tcb->cc.cwnd);
     prr_start(&tcb->recovery.prr, recover_fs);
 }
 
@@ -265,6 +242,8 @@ static void leave(struct tcb *tcb)
 static void undo(struct tcb *tcb, const struct ack_news *news, const char *cause,
                  const char *clause)
 {
+    uint32_t before_bytes = tcb->cc.cwnd;
+
     undo_reduction(tcb, news->acked_bytes);
     records_forget_losses(&tcb->in_flight);
     tcb->undo_count++;
@@ -275,7 +254,7 @@ static void undo(struct tcb *tcb, const struct ack_news *news, const char *cause
     tcb->recovery.dup_ack_count = 0;
     tcb->recovery.dup_acked_bytes = 0;
     trace_recovery(tcb, RECOVERY_UNDONE, cause, clause);
-    trace_cwnd(tcb, "as before, without a burst (RFC 4015)");
+    window_was_undone(tcb, before_bytes);
 }
 
 /* True when this acknowledgment takes a reduction back. */
@@ -310,26 +289,6 @@ static void check_reneging(struct tcb *tcb)
     records_forget_sacks(&tcb->in_flight);
 }
 
-/* RFC 5681 assumes a sender that uses its window: one that does not learns nothing about the path.
- */
-static bool window_was_used(const struct tcb *tcb, uint32_t flight_before)
-{
-    if (tcb->cc.cwnd < tcb->cc.ssthresh)
-        return 2 * (uint64_t)flight_before >= tcb->cc.cwnd;
-    return flight_before + 2 * tcb->snd_mss >= tcb->cc.cwnd;
-}
-
-static void grow(struct tcb *tcb, const struct ack_news *news)
-{
-    if (news->acked_bytes == 0 || news->is_congestion_echo ||
-        !window_was_used(tcb, news->flight_before))
-        return;
-    uint32_t cwnd = tcb->cc.cwnd;
-    tcb->cc.ops->on_ack(&tcb->cc, news->acked_bytes);
-    if (tcb->cc.cwnd != cwnd)
-        trace_cwnd(tcb, cwnd < tcb->cc.ssthresh ? "slow start" : "congestion avoidance");
-}
-
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
     struct recovery *recovery = &tcb->recovery;
@@ -346,6 +305,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         recovery->recover =
             tcb->snd_una - 1; /* keeps up, so that it never lies half the space back */
     if (is_undone(tcb, news)) {
+        window_on_ack(tcb, news, delivered, true, false);
         tlp_schedule(tcb);
         return;
     }
@@ -355,19 +315,11 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
     if (found)
         on_losses(tcb, news->flight_before, delivered);
     else if (probe_has_repaired && !was_active && !was_after_timeout)
-        reduce(tcb, news->flight_before, "the probe has repaired a loss (RFC 8985 7.4.2)");
+        reduce(tcb, CONGESTION_LOSS, news->flight_before); /* RFC 8985 7.4.2 */
     if (recovery->is_active && delivered > 0)
         let_through(tcb, delivered, news->acked_bytes > 0 && !found);
-    if (was_after_timeout) {
-        /* What a retransmission acknowledges was mostly not sent in this window: L = 1, RFC 3465
-         * 2.3. */
-        uint32_t bytes = news->acked_bytes < tcb->snd_mss ? news->acked_bytes : tcb->snd_mss;
-        grow(tcb, &(struct ack_news){.flight_before = tcb->cc.cwnd,
-                                     .acked_bytes = bytes,
-                                     .is_congestion_echo = news->is_congestion_echo});
-    } else if (!was_active && !recovery->is_active) {
-        grow(tcb, news); /* the ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3 */
-    }
+    /* The ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3. */
+    window_on_ack(tcb, news, delivered, was_active || recovery->is_active, was_after_timeout);
     if (news->acked_bytes > 0 || tcb->in_flight.sacked_bytes > 0)
         tlp_schedule(tcb);
 }
@@ -386,24 +338,20 @@ bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
     if (tcb->recovery.is_active || tcb->recovery.is_after_timeout)
         return false;
     undo_disarm(tcb);
-    reduce(tcb, flight, "a router's mark: half of the flight");
+    reduce(tcb, CONGESTION_ECN, flight);
     return true;
 }
 
 void recovery_on_timeout(struct tcb *tcb)
 {
     struct recovery *recovery = &tcb->recovery;
-    uint32_t flight = tcb->snd_nxt - tcb->snd_una;
 
     bool is_repeated = recovery->is_after_timeout && tcb->in_flight.count > 0 &&
                        records_at(&tcb->in_flight, 0)->transmission_count > 1;
     frto_on_timeout(tcb, recovery->is_after_timeout);
     if (!is_repeated)
-        undo_arm(tcb, true, flight);
-    if (is_repeated) /* RFC 5681 3.1: ssthresh is held for the same segment */
-        tcb->cc.cwnd = tcb->snd_mss;
-    else if (tcb->cc.ops != NULL)
-        tcb->cc.ops->on_timeout(&tcb->cc, flight);
+        undo_arm(tcb, true, tcb->snd_nxt - tcb->snd_una);
+    window_on_timeout(tcb, is_repeated);
     ecn_window_was_reduced(tcb);
     detect_on_timeout(tcb);
     tlp_reset(tcb);
@@ -412,6 +360,4 @@ void recovery_on_timeout(struct tcb *tcb)
                                   .send_one = true,
                                   .reduced_us = tcb->stack->now_us};
     tcb->resend_cause = "the retransmission timer expired";
-    if (tcb->cc.ops != NULL)
-        trace_cwnd(tcb, "time-out: one segment");
 }

@@ -14,7 +14,8 @@ struct ack_news {
     bool is_duplicate;       /* RFC 5681 section 2 */
     bool is_congestion_echo; /* it carries ECE: the window must not grow, RFC 3168 6.1.2 */
     bool has_rtt_sample;
-    bool has_echo; /* and a timestamp of ours, echoed */
+    uint64_t rtt_us; /* then: how long it was */
+    bool has_echo;   /* and a timestamp of ours, echoed */
     uint32_t echo;
     bool has_sack;      /* it carried SACK blocks */
     bool has_duplicate; /* the first of them reports that `duplicate` arrived twice */
@@ -24,8 +25,6 @@ struct ack_news {
 
 /* The handshake is done: initial window, RTO after a lost SYN. */
 void recovery_start(struct tcb *tcb);
-/* Before the first segment after a pause, RFC 5681 4.1. */
-void recovery_after_idle(struct tcb *tcb);
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
 /* The peer echoes a router's mark, RFC 3168 6.1.2. False when the window has been reduced for this
  * window of data already. */

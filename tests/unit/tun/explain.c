@@ -110,6 +110,84 @@ START_TEST(what_else_a_peer_tells_about_delivery)
 }
 END_TEST
 
+START_TEST(each_step_of_the_congestion_window_says_what_decided)
+{
+    static const struct {
+        enum trace_cwnd what;
+        uint32_t now, before, ssthresh, number[4];
+        const char *says;
+    } rows[] = {
+        {CWND_SLOW_START,
+         17520,
+         14600,
+         UINT32_MAX,
+         {2920},
+         "cwnd=17520 (+2920), 2920 bytes acknowledged: why (RFC 1)"},
+        {CWND_CSS_ENTERED,
+         40880,
+         40880,
+         UINT32_MAX,
+         {114000, 101000, 12625},
+         "cwnd=40880, least RTT 114 ms in this round, 101 ms in the last, threshold 12.6 ms: why "
+         "(RFC 1)"},
+        {CWND_CSS_RESUMED,
+         40880,
+         40880,
+         UINT32_MAX,
+         {113000, 114000},
+         "cwnd=40880, least RTT 113 ms in this round, baseline 114 ms: why (RFC 1)"},
+        {CWND_HYSTART_EXIT,
+         40880,
+         40880,
+         40880,
+         {5},
+         "cwnd=40880 ssthresh=40880, after 5 rounds: why (RFC 1)"},
+        {CWND_CUBIC,
+         73000,
+         72000,
+         70000,
+         {1500, 4200, 73100, 100000},
+         "cwnd=73000 (+1000) ssthresh=70000, t=1500ms K=4200ms W_cubic=73100 W_max=100000: why "
+         "(RFC 1)"},
+        {CWND_RENO_FRIENDLY,
+         73000,
+         72000,
+         70000,
+         {1500, 73000, 72900},
+         "cwnd=73000 (+1000) ssthresh=70000, t=1500ms W_est=73000 W_cubic=72900: why (RFC 1)"},
+        {CWND_ECN,
+         85000,
+         100000,
+         85000,
+         {100000, 85},
+         "cwnd=85000 (-15000) ssthresh=85000, 85% of 100000 bytes in flight: why (RFC 1)"},
+        {CWND_NOT_VALIDATED,
+         50000,
+         100000,
+         75000,
+         {4000},
+         "cwnd=50000 (-50000) ssthresh=75000, 4000 bytes were acknowledged in a round trip lately: "
+         "why (RFC 1)"},
+        {CWND_RESTARTED,
+         14600,
+         85000,
+         85000,
+         {2500000},
+         "cwnd=14600 (-70400) ssthresh=85000, nothing sent for 2.50 s: why (RFC 1)"},
+    };
+    struct trace_event event = {.kind = TRACE_CWND, .cause = "why", .clause = "RFC 1"};
+
+    event.u.cwnd.cwnd_bytes = rows[_i].now;
+    event.u.cwnd.before_bytes = rows[_i].before;
+    event.u.cwnd.ssthresh_bytes = rows[_i].ssthresh;
+    event.u.cwnd.what = rows[_i].what;
+    memcpy(event.u.cwnd.number, rows[_i].number, sizeof rows[_i].number);
+    ck_assert_str_eq(said(event), rows[_i].says);
+    ck_assert_int_eq(explain_level(&event), 2);
+    ck_assert(explain_belongs_in_capture(&event));
+}
+END_TEST
+
 START_TEST(window_tells_whose_it_is)
 {
     ck_assert_str_eq(said((struct trace_event){.kind = TRACE_WINDOW, .u.window = {.closed = true}}),
@@ -214,6 +292,7 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, loss_tells_the_numbers_that_decided, 0, 5);
     tcase_add_test(tc, recovery_tells_how_much_it_lets_through);
     tcase_add_test(tc, what_else_a_peer_tells_about_delivery);
+    tcase_add_loop_test(tc, each_step_of_the_congestion_window_says_what_decided, 0, 9);
     tcase_add_test(tc, window_tells_whose_it_is);
     tcase_add_test(tc, mark_tells_whose_data_was_marked);
     tcase_add_loop_test(tc, path_mtu_says_what_happened_and_why, 0, 9);

@@ -1,0 +1,228 @@
+/* From events of the connection to events of congestion control, see window.h.
+ *
+ * Was the window in use? Only then may it grow (RFC 5681 3.1, RFC 9438 4.2). Output tells when it
+ * would have gone on and the window was full; everything up to SND.NXT at that moment was sent by a
+ * sender that used its window, and the acknowledgments of these bytes let it grow. Looking at the
+ * flight instead would go wrong when many acknowledgments arrive before output is pulled: all but
+ * the first would meet a flight that has shrunk already.
+ *
+ * In slow start half the window in use is enough: it is on its way to twice of what it was. */
+#include "window.h"
+
+#include "../seq.h"
+#include "pacing.h"
+#include "validation.h"
+
+static void trace_note(struct tcb *tcb, struct congestion_note note, uint32_t before_bytes);
+static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news);
+static void validate(struct tcb *tcb, struct congestion_ack *ack);
+
+static uint32_t bounded_us(uint64_t us)
+{
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+void window_start(struct tcb *tcb, uint32_t initial_segments)
+{
+    congestion_init(&tcb->cc, tcb->config, tcb->snd_mss, initial_segments);
+    tcb->cc.round_end = tcb->cc.full_at = tcb->snd_una;
+}
+
+/* RFC 7661 4.4.3: the window has not been in use for five minutes, or several times that. */
+static void halve_unvalidated(struct tcb *tcb)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t before_bytes = cc->cwnd;
+    unsigned count = validation_take_periods(&cc->validation, tcb->stack->now_us);
+
+    if (count == 0 || cc->cwnd <= cc->initial_cwnd)
+        return;
+    cc->ssthresh = congestion_larger(cc->ssthresh, cc->cwnd - cc->cwnd / 4);
+    cc->cwnd = congestion_larger(cc->cwnd >> count, cc->initial_cwnd);
+    trace_note(tcb,
+               (struct congestion_note){CWND_NOT_VALIDATED, {validation_pipe_ack(&cc->validation)}},
+               before_bytes);
+}
+
+void window_after_idle(struct tcb *tcb)
+{
+    struct congestion *cc = &tcb->cc;
+    uint64_t pause_us = tcb->stack->now_us - tcb->last_sent_us;
+    uint32_t before_bytes = cc->cwnd;
+
+    if (pause_us <= tcp_rto_current_us(&tcb->rto, tcb->config) || cc->cwnd <= cc->initial_cwnd)
+        return;
+    if (tcb->config->window_validation) { /* it is kept for a while: RFC 7661 4.4 */
+        validation_note(&cc->validation, false, tcb->last_sent_us);
+        halve_unvalidated(tcb);
+        return;
+    }
+    cc->cwnd = cc->initial_cwnd;
+    trace_note(tcb, (struct congestion_note){CWND_RESTARTED, {bounded_us(pause_us)}}, before_bytes);
+}
+
+uint32_t window_burst_left(const struct tcb *tcb)
+{
+    uint64_t most = (uint64_t)tcb->config->burst_max_segments * tcb->snd_mss;
+
+    if (most == 0 || pacing_is_on(tcb))
+        return UINT32_MAX;
+    if (tcb->snd_nxt == tcb->snd_una) /* no acknowledgment will come to let the next burst go */
+        return UINT32_MAX;
+    return most > tcb->cc.burst_bytes ? (uint32_t)(most - tcb->cc.burst_bytes) : 0;
+}
+
+void window_on_sent(struct tcb *tcb, uint32_t bytes)
+{
+    tcb->cc.burst_bytes += bytes;
+}
+
+void window_is_full(struct tcb *tcb)
+{
+    tcb->cc.full_at = tcb->snd_nxt;
+}
+
+void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delivered_bytes,
+                   bool in_recovery, bool after_timeout)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t before_bytes = cc->cwnd;
+    struct congestion_ack ack = describe(tcb, news);
+
+    ack.delivered_bytes = delivered_bytes;
+    ack.in_recovery = in_recovery;
+    ack.after_timeout = after_timeout;
+    ack.window_was_used |= after_timeout; /* what was lost had filled it */
+    if (tcb->config->window_validation)
+        validate(tcb, &ack);
+    cc->burst_bytes = 0;
+    trace_note(tcb, cc->ops->on_ack(cc, &ack), before_bytes);
+}
+
+void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32_t flight)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t before_bytes = cc->cwnd;
+
+    if (cc->validation.unvalidated_since_us != 0) /* RFC 7661 4.4.1 */
+        flight = congestion_larger(flight, validation_pipe_ack(&cc->validation));
+    struct congestion_note note = cc->ops->on_congestion(cc, reason, flight);
+    validation_forget(&cc->validation);
+    if (cc->cwnd > before_bytes) /* of less than two segments: no reduction makes it larger */
+        cc->cwnd = before_bytes;
+    ecn_window_was_reduced(tcb);
+    trace_note(tcb, note, before_bytes);
+}
+
+void window_on_timeout(struct tcb *tcb, bool is_repeated)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t flight = tcb->snd_nxt - tcb->snd_una;
+    uint32_t before_bytes = cc->cwnd;
+
+    /* Beyond the window lies what was sent in a recovery for what was selectively acknowledged:
+     * that has left the network. */
+    if (flight > cc->cwnd)
+        flight = cc->cwnd;
+    cc->burst_bytes = 0;
+    validation_forget(&cc->validation);
+    if (is_repeated) /* RFC 5681 3.1: ssthresh is held for the same segment */
+        cc->cwnd = tcb->snd_mss;
+    else if (cc->ops != NULL) /* not in the handshake */
+        trace_note(tcb, cc->ops->on_timeout(cc, flight), before_bytes);
+}
+
+void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
+{
+    trace_note(tcb, (struct congestion_note){CWND_UNDONE, {0}}, before_bytes);
+}
+
+/* RFC 7661 4.3: a window of which half is acknowledged in a round trip may grow, and one that fills
+ * up at times as well. */
+static void validate(struct tcb *tcb, struct congestion_ack *ack)
+{
+    struct congestion *cc = &tcb->cc;
+
+    validation_on_ack(&cc->validation, ack);
+    ack->window_was_used |= validation_holds(&cc->validation, cc->cwnd);
+    validation_note(&cc->validation, ack->window_was_used, tcb->stack->now_us);
+    halve_unvalidated(tcb);
+}
+
+/* ---- an acknowledgment in the terms of congestion.h */
+
+static bool was_used(struct tcb *tcb, const struct ack_news *news)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t first_acked = tcb->snd_nxt - news->flight_before;
+    bool was_full = seq_lt(first_acked, cc->full_at);
+
+    if (seq_lt(cc->full_at, tcb->snd_una))
+        cc->full_at = tcb->snd_una; /* keeps up, so that it never lies half the space back */
+    return was_full || (cc->cwnd < cc->ssthresh && 2 * (uint64_t)news->flight_before >= cc->cwnd);
+}
+
+static bool round_begins(struct tcb *tcb, const struct ack_news *news)
+{
+    if (news->acked_bytes == 0 || seq_lt(tcb->snd_una, tcb->cc.round_end))
+        return false;
+    tcb->cc.round_end = tcb->snd_nxt;
+    return true;
+}
+
+static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news)
+{
+    return (struct congestion_ack){
+        .now_us = tcb->stack->now_us,
+        .acked_bytes = news->acked_bytes,
+        .rtt_us = bounded_us(news->rtt_us),
+        .srtt_us = bounded_us(tcb->rto.srtt_us),
+        .min_rtt_us = bounded_us(tcb->rack.min_rtt.us),
+        .flight_before = news->flight_before,
+        .flight_after = tcb->snd_nxt - tcb->snd_una,
+        .round_begins = round_begins(tcb, news),
+        .is_congestion_echo = news->is_congestion_echo,
+        .window_was_used = was_used(tcb, news),
+        .is_paced = pacing_is_on(tcb),
+    };
+}
+
+/* ---- telling */
+
+static const struct {
+    const char *cause, *clause;
+} reasons[] = {
+    [CWND_KEPT] = {NULL, NULL},
+    [CWND_SLOW_START] = {"slow start", "RFC 5681 3.1"},
+    [CWND_CSS_ENTERED] = {"delay grows: conservative slow start", "RFC 9406 4.2"},
+    [CWND_CSS_RESUMED] = {"delay has fallen: slow start goes on", "RFC 9406 4.2"},
+    [CWND_HYSTART_EXIT] = {"delay stays: slow start ends", "RFC 9406 4.2"},
+    [CWND_AVOIDANCE] = {"congestion avoidance", "RFC 5681 3.1"},
+    [CWND_CUBIC] = {"cubic growth", "RFC 9438 4.2"},
+    [CWND_RENO_FRIENDLY] = {"as fast as Reno", "RFC 9438 4.3"},
+    [CWND_LOSS] = {"loss", "RFC 5681 3.1"},
+    [CWND_ECN] = {"a router marked a segment", "RFC 3168 6.1.2"},
+    [CWND_TIMEOUT] = {"time-out: one segment", "RFC 5681 3.1"},
+    [CWND_UNDONE] = {"as before, without a burst", "RFC 4015"},
+    [CWND_RESTARTED] = {"restart after a pause", "RFC 5681 4.1"},
+    [CWND_NOT_VALIDATED] = {"the window was not in use for five minutes", "RFC 7661 4.4.3"},
+};
+
+/* Growth that did not change the window is not worth a line. */
+static void trace_note(struct tcb *tcb, struct congestion_note note, uint32_t before_bytes)
+{
+    bool is_growth = note.what == CWND_SLOW_START || note.what == CWND_AVOIDANCE ||
+                     note.what == CWND_CUBIC || note.what == CWND_RENO_FRIENDLY;
+
+    if (note.what == CWND_KEPT || (is_growth && tcb->cc.cwnd == before_bytes))
+        return;
+    tcb_trace(tcb, (struct trace_event){.kind = TRACE_CWND,
+                                        .cause = reasons[note.what].cause,
+                                        .clause = reasons[note.what].clause,
+                                        .u.cwnd = {tcb->cc.cwnd,
+                                                   tcb->cc.ssthresh,
+                                                   before_bytes,
+                                                   note.what,
+                                                   {note.number[0], note.number[1], note.number[2],
+                                                    note.number[3]}}});
+}
