@@ -42,6 +42,9 @@ enum {
 static const uint64_t LAB_START_US = 10274590;
 static const uint64_t LAB_EPOCH_US = 1745375959000000; /* Wed, 23 Apr 2025 02:39:19 GMT */
 
+/* The well-known exchange has a client with a scale of 6 (WS=64); the stack's own is larger. */
+static const uint32_t CLIENT_BUFFER_MAX_BYTES = UINT16_MAX << 6;
+
 static const uint32_t CLIENT_ADDRESS = 0x0a000002; /* 10.0.0.2 */
 static const uint32_t ROUTER_ADDRESS = 0x0a000001; /* 10.0.0.1 */
 static const uint32_t DNS_ADDRESS = 0xd2dca352;    /* 210.220.163.82 */
@@ -260,6 +263,8 @@ void lab_client_config(struct lab *lab, struct stack_config *config)
     config->address_count = 1;
     config->gso_max_bytes = 0;
     config->checksum_offload = false;
+    if (config->tcp.receive_buffer_max_bytes > CLIENT_BUFFER_MAX_BYTES)
+        config->tcp.receive_buffer_max_bytes = CLIENT_BUFFER_MAX_BYTES;
     config->random = seeded_random;
     config->random_context = &lab->client_random;
     config->choose = choose_for_client;

@@ -43,10 +43,10 @@ struct tcp_config {
     uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
     uint32_t send_buffer_bytes; /* what tcp_send() accepts ahead of the acknowledgments at first;
                                    memory is taken as it is used; 1 MiB */
-    uint32_t send_buffer_max_bytes;    /* what that may grow to with the congestion window; 4 MiB */
-    uint32_t receive_buffer_bytes;     /* the window offered at first; 128 KiB */
+    uint32_t send_buffer_max_bytes; /* what that may grow to with the congestion window; 64 MiB */
+    uint32_t receive_buffer_bytes;  /* the window offered at first; 128 KiB */
     uint32_t receive_buffer_max_bytes; /* what it may grow to, and what the scale is made for; 65535
-                                          << 6 */
+                                          << 10 */
     uint16_t syn_wnd; /* window in our SYN; 0: the smaller of 65535 and the buffer */
 
     enum tcp_congestion congestion; /* RFC 5681 (Reno) or RFC 9438 (CUBIC, MAY-18); CUBIC */

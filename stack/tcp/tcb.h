@@ -147,7 +147,7 @@ struct tcb {
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;
-    uint64_t autotune_bytes;
+    uint64_t autotune_bytes, autotune_last_bytes; /* in the round trip before */
 
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;

@@ -18,13 +18,16 @@ static void *refuse_open(enum tcp_err *error, enum tcp_err why)
     return NULL;
 }
 
-/* The smallest scale that can announce the largest buffer, RFC 7323 2.3. */
-static uint8_t window_shift_for(uint32_t buffer_bytes)
+/* The smallest scale that can announce the largest buffer, RFC 7323 2.3, unless the buffer at first
+ * is so small that windows in its unit would be too coarse, or none at all. */
+static uint8_t window_shift_for(const struct tcp_config *config)
 {
-    enum { WINDOW_SHIFT_MAX = 14 };
+    enum { WINDOW_SHIFT_MAX = 14, UNITS_MIN = 8 };
+    uint32_t unit_max_bytes = config->receive_buffer_bytes / UNITS_MIN;
     uint8_t shift = 0;
 
-    while (shift < WINDOW_SHIFT_MAX && ((uint32_t)UINT16_MAX << shift) < buffer_bytes)
+    while (shift < WINDOW_SHIFT_MAX && 2u << shift <= unit_max_bytes &&
+           ((uint32_t)UINT16_MAX << shift) < config->receive_buffer_max_bytes)
         shift++;
     return shift;
 }
@@ -63,7 +66,7 @@ static void choose_numbers(struct tcb *tcb)
     tcb->snd_una = tcb->snd_nxt = tcb->iss;
     tcb->ts_offset = isn_timestamp_offset(tcb->stack, &tcb->flow.id);
     if (tcb->config->window_scaling)
-        tcb->rcv_wnd_shift = window_shift_for(tcb->config->receive_buffer_max_bytes);
+        tcb->rcv_wnd_shift = window_shift_for(tcb->config);
 }
 
 struct tcb *tcp_open_active(struct stack *stack, const struct ip_addr *local, uint16_t local_port,
@@ -258,21 +261,31 @@ ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
 
 /* ---- RECEIVE, 3.10.3 */
 
-/* Dynamic right-sizing: an application that reads more than half of the window in a round trip is
- * held up by it, so the window doubles. */
+static void double_receive_buffer(struct tcb *tcb)
+{
+    uint32_t most = tcb->config->receive_buffer_max_bytes;
+
+    if (tcb->rcv_buffer_bytes < most)
+        tcb->rcv_buffer_bytes = tcb->rcv_buffer_bytes < most / 2 ? 2 * tcb->rcv_buffer_bytes : most;
+}
+
+/* Dynamic right-sizing: the window should hold twice what the application reads in a round trip,
+ * and in slow start twice what it will read in the next one. It doubles when it does not. Without a
+ * measured round trip (the handshake was disturbed, and we send nothing) a long one is assumed. */
 static void autotune(struct tcb *tcb, size_t len)
 {
     uint64_t now_us = tcb->stack->now_us;
+    uint64_t round_us = tcb->rto.srtt_us > 0 ? tcb->rto.srtt_us : tcb->config->rto_initial_us;
 
     tcb->autotune_bytes += len;
-    if (tcb->rto.srtt_us == 0 || now_us - tcb->autotune_start_us < tcb->rto.srtt_us)
+    if (now_us - tcb->autotune_start_us < round_us)
         return;
-    bool is_short = tcb->autotune_bytes > tcb->rcv_buffer_bytes / 2;
-    bool may_grow =
-        tcb->window_scaling && tcb->rcv_buffer_bytes <= tcb->config->receive_buffer_max_bytes / 2;
-    if (is_short && may_grow && tcb->autotune_start_us != 0)
-        tcb->rcv_buffer_bytes *= 2;
+    uint64_t bytes = tcb->autotune_bytes, last_bytes = tcb->autotune_last_bytes;
+    uint64_t expected = bytes > last_bytes ? bytes + (bytes - last_bytes) : bytes;
+    if (2 * expected > tcb->rcv_buffer_bytes && tcb->window_scaling && tcb->autotune_start_us != 0)
+        double_receive_buffer(tcb);
     tcb->autotune_start_us = now_us;
+    tcb->autotune_last_bytes = bytes;
     tcb->autotune_bytes = 0;
 }
 
