@@ -104,6 +104,8 @@ static uint32_t network_allowance(const struct tcb *tcb)
 
     if (burst < pace)
         pace = burst;
+    if (tcb->recovery.send_one && pace < tcb->snd_mss) /* a repair waits for no pace */
+        pace = tcb->snd_mss;
     return window < pace ? window : pace;
 }
 

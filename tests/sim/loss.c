@@ -27,7 +27,6 @@ static struct sim_plan plan_over(uint64_t rate_bits_per_s, uint64_t rtt_us, uint
             .rate_bits_per_s = rate_bits_per_s, .delay_us = rtt_us / 2, .queue_bytes = 64 << 20};
     plan.pulls_after_each_packet = true;
     plan.is_traced = true;
-    plan.tcp[0].congestion = TCP_CONGESTION_RENO; /* the figures are those of its window */
     return plan;
 }
 

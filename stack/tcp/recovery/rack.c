@@ -114,21 +114,28 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news)
 
 /* ---- step 3: reordering */
 
+static void see_reordering(struct tcb *tcb, uint32_t bytes, const char *cause)
+{
+    struct rack *rack = &tcb->rack;
+
+    if (rack->reordering_seen)
+        return;
+    rack->reordering_seen = true;
+    tcb_trace(tcb, (struct trace_event){
+                       .kind = TRACE_REORDERING,
+                       .cause = cause,
+                       .clause = "RFC 8985 6.2 step 3",
+                       .u.reordering = {.bytes = bytes, .reo_wnd_us = rack->min_rtt.us / 4}});
+}
+
 /* Something that was sent once arrives behind what was sent after it. */
 static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delivered)
 {
     struct rack *rack = &tcb->rack;
 
-    if (delivered->has_once && rack->has_fack && seq_lt(delivered->once_lowest_end, rack->fack) &&
-        !rack->reordering_seen) {
-        rack->reordering_seen = true;
-        tcb_trace(tcb, (struct trace_event){
-                           .kind = TRACE_REORDERING,
-                           .cause = "bytes arrive behind later ones, without a retransmission",
-                           .clause = "RFC 8985 6.2 step 3",
-                           .u.reordering = {.bytes = rack->fack - delivered->once_lowest_end,
-                                            .reo_wnd_us = rack->min_rtt.us / 4}});
-    }
+    if (delivered->has_once && rack->has_fack && seq_lt(delivered->once_lowest_end, rack->fack))
+        see_reordering(tcb, rack->fack - delivered->once_lowest_end,
+                       "bytes arrive behind later ones, without a retransmission");
     if (delivered->has_once && (!rack->has_fack || seq_gt(delivered->once_end, rack->fack)))
         rack->fack = delivered->once_end;
     if (delivered->has_resent && (rack->has_fack || delivered->has_once) &&
@@ -151,6 +158,11 @@ static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
         rack->has_dsack_round = false;
     if (!news->has_duplicate || rack->has_dsack_round || tlp_explains(tcb, news))
         return;
+    /* Departure: step 3 looks only at what was never sent again. But while no reordering is known
+     * all that is late is sent again at once, and none would ever be seen. */
+    if (!tcb->recovery.is_after_timeout && !tcb->undo.is_by_timeout)
+        see_reordering(tcb, news->duplicate.right - news->duplicate.left,
+                       "what was sent again had only been late");
     rack->has_dsack_round = true;
     rack->dsack_round = tcb->snd_nxt;
     if (rack->reo_wnd_more < REO_WND_MORE_MAX)

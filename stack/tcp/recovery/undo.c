@@ -3,7 +3,8 @@
  *
  * - Eifel detection (RFC 3522): the first acknowledgment that covers the first retransmission
  * echoes a timestamp from before it, so the first transmission has arrived.
- * - D-SACK (RFC 3708): all that was sent again is reported as duplicate.
+ * - D-SACK (RFC 3708): all that was sent again is reported as duplicate; or there was no time to
+ * send anything again.
  *
  * The answer is that of RFC 4015: the old ssthresh, and a window that lets out no burst: slow start
  * fills it again in a round trip or two. After a time-out the timer learns from the delay that it
@@ -23,14 +24,22 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* A recovery may follow so close upon the last one that the duplicates of that are still on their
+ * way. Then both are mistakes if all that both have sent again is reported. */
 void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
 {
     uint32_t ssthresh = tcb->cc.ssthresh;
+    struct undo before = tcb->undo;
 
     tcb->undo =
         (struct undo){.is_armed = true,
                       .is_by_timeout = is_by_timeout,
-                      .pipe_prev = ssthresh == UINT32_MAX ? flight : larger(flight, ssthresh)};
+                      .pipe_prev = ssthresh == SSTHRESH_UNKNOWN ? flight : larger(flight, ssthresh),
+                      .ssthresh_prev = ssthresh};
+    if (!before.is_armed || before.is_by_timeout || is_by_timeout)
+        return;
+    tcb->undo.resent_bytes = before.resent_bytes;
+    tcb->undo.ssthresh_prev = before.ssthresh_prev;
 }
 
 void undo_disarm(struct tcb *tcb)
@@ -82,6 +91,13 @@ static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
     return tcb->config->dsack_undo && undo->resent_bytes == 0;
 }
 
+/* All is acknowledged before anything was sent again. */
+static bool nothing_was_missing(const struct tcb *tcb)
+{
+    return tcb->recovery.is_active && !tcb->undo.is_by_timeout && tcb->undo.resent_bytes == 0 &&
+           !tcb->undo.has_resent && seq_geq(tcb->snd_una, tcb->recovery.recover);
+}
+
 const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char **clause)
 {
     struct undo *undo = &tcb->undo;
@@ -89,12 +105,17 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
     if (!undo->is_armed)
         return NULL;
     if (echo_shows_it(tcb, news)) {
+        undo->ssthresh_prev = 0; /* it speaks of the last one alone */
         *clause = "RFC 3522 (4)";
         return "the echoed timestamp is older than the retransmission (Eifel)";
     }
     if (duplicates_show_it(tcb, news)) {
         *clause = "RFC 3708";
         return "all that was sent again has arrived twice (D-SACK)";
+    }
+    if (nothing_was_missing(tcb)) {
+        *clause = "RFC 4015";
+        return "all has arrived, and nothing was sent again";
     }
     if (undo->has_until && seq_geq(tcb->snd_una, undo->until))
         undo_disarm(tcb);
@@ -109,6 +130,7 @@ void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
     uint32_t iw = tcb->cc.initial_cwnd;
 
     tcb->cc.ops->on_undo(&tcb->cc);
+    tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.ssthresh_prev);
     uint32_t window = larger(flight + (acked_bytes < iw ? acked_bytes : iw), 2 * tcb->snd_mss);
     if (tcb->cc.cwnd > window) {
         tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.pipe_prev);

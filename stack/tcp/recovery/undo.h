@@ -19,6 +19,7 @@ struct undo {
     bool waits_for_echo;    /* the acknowledgment that covers it has not come yet */
     uint32_t resent_bytes;  /* sent again, and not reported as duplicates */
     uint32_t pipe_prev;     /* RFC 4015 (1) */
+    uint32_t ssthresh_prev; /* before the first of several that follow close; 0: not known */
     bool has_until;         /* the recovery is over: the offer ends when `until` is acknowledged */
     uint32_t until;
 };
