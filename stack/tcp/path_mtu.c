@@ -107,6 +107,7 @@ static void lower(struct tcb *tcb, uint16_t mtu)
     struct path_mtu *path = &tcb->path;
 
     path->acked = smaller(path->acked, mtu);
+    path->sent = 0;
     path->probe.is_out = path->sample.is_out = path->claim.is_pending = false;
     path->has_risen = false;
     use(tcb, mtu);
@@ -264,7 +265,7 @@ static void on_probe_sent(struct tcb *tcb, uint32_t seq, uint32_t len)
     path->probe.is_out = true;
     path->probe.start = seq;
     path->probe.end = seq + len;
-    path->probe.size = path->next_probe;
+    path->probe.size = path->sent = path->next_probe;
     trace(tcb, PATH_MTU_PROBED, path->probe.size,
           "one larger segment, to see whether the path takes it", "RFC 4821 7.3");
 }
@@ -277,6 +278,8 @@ static void take_sample(struct tcb *tcb, uint32_t seq, uint32_t len)
     uint32_t payload = len < tcb->snd_mss ? len : tcb->snd_mss;
     uint16_t size = (uint16_t)(tcb_header_bytes(tcb) + payload);
 
+    if (size > path->sent)
+        path->sent = size;
     if (!path->sample.is_out && size > path->acked) {
         path->sample.is_out = true;
         path->sample.end = seq + payload;
@@ -353,6 +356,7 @@ void path_mtu_on_ack(struct tcb *tcb)
     struct path_mtu *path = &tcb->path;
 
     path->vanished_count = 0;
+    path->has_reason = false;
     if (path->claim.is_pending && seq_gt(tcb->snd_una, path->claim.seq))
         path->claim.is_pending = false;
     if (path->sample.is_out && seq_geq(tcb->snd_una, path->sample.end)) {
@@ -399,6 +403,8 @@ void path_mtu_on_too_big(struct tcb *tcb, const struct icmp_error *error, uint32
     struct path_mtu *path = &tcb->path;
     uint16_t mtu = claimed_mtu(tcb, error);
 
+    if (mtu >= path->sent)
+        return; /* a packet of that size would have passed */
     if (is_in_probe(tcb, seq) && mtu >= path->mtu && mtu < path->probe.size) {
         resend_probe(tcb);
         on_probe_lost(tcb, mtu, 0, "a router says that it is too large", "RFC 4821 7.6.2");
@@ -486,8 +492,8 @@ void path_mtu_on_timeout(struct tcb *tcb)
         return;
     }
     path->claim.is_pending = false;
-    if (head_bytes(tcb) <= size_below(path->mtu)) /* not its size is at fault */
-        return;
+    if (path->has_reason || head_bytes(tcb) <= size_below(path->mtu))
+        return; /* not its size is at fault */
     path->vanished_count++;
     if (tcb->config->black_hole_count > 0 && path->vanished_count >= tcb->config->black_hole_count)
         suspect_black_hole(tcb);

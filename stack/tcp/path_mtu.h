@@ -14,8 +14,10 @@ struct path_mtu {
     uint16_t next_probe;  /* the size to try next, in a search */
     uint16_t suspect;     /* the least size that vanished before the search; 0: none */
     uint16_t acked;       /* the largest that was acknowledged: maxsizeacked of RFC 5927 */
+    uint16_t sent;        /* the largest that was sent since `mtu` was lowered: maxsizesent */
     bool is_guess;        /* `mtu` was lowered without ICMP, and nothing of its size acknowledged */
     bool has_risen;       /* in this search */
+    bool has_reason;         /* since the last acknowledgment a router has given another reason */
     unsigned vanished_count; /* how often the timer found the same large segment unanswered */
     uint64_t not_before_us;  /* for the next probe, or the next search */
 
