@@ -72,11 +72,18 @@ static uint16_t smaller(uint16_t a, uint16_t b)
 
 /* ---- one size takes the place of another */
 
+/* The congestion window keeps its segments when they become smaller, or there would be a burst of
+ * them (RFC 4821 section 4, RFC 5681 3.1; RFC 1191 6.4 lets it keep its bytes), and its bytes when
+ * they become larger (RFC 4821 section 4). */
 static void use(struct tcb *tcb, uint16_t mtu)
 {
+    uint32_t old_mss = tcb->snd_mss;
+
     tcb->path.mtu = mtu;
     tcb_update_mss(tcb);
     tcb->cc.mss = tcb->snd_mss;
+    if (tcb->snd_mss < old_mss)
+        tcb->cc.cwnd = (uint32_t)((uint64_t)tcb->cc.cwnd * tcb->snd_mss / old_mss);
 }
 
 void path_mtu_start(struct tcb *tcb)
@@ -100,8 +107,11 @@ void path_mtu_on_established(struct tcb *tcb)
 }
 
 /* What was measured with larger segments no longer counts, and what of them is in flight is lost:
- * it is sent again at once (RFC 1191 6.4), and since that is no sign of congestion the window
- * stays. */
+ * it is sent again at once (RFC 1191 6.4), and is no sign of congestion.
+ *
+ * Departure from RFC 1191 6.4, which sends one segment alone until acknowledgments arrive: all that
+ * the window allows goes again. The router has thrown away what was too large, however empty its
+ * queue is. */
 static void lower(struct tcb *tcb, uint16_t mtu)
 {
     struct path_mtu *path = &tcb->path;
