@@ -52,8 +52,7 @@ enum {
     LEAST_BYTES = 256,
     STEP_BYTES = 16,     /* a search that has come so close is done */
     SEGMENTS_BEHIND = 3, /* a probe: DupThresh */
-    PAUSE_RTOS = 4,      /* after a lost probe; RFC 4821 7.6.2: rarer than losses by congestion */
-    PAUSE_TIMEOUT_TIMES = 5, /* the same if it cost a time-out, 7.6.3 */
+    PAUSE_TIMEOUT_TIMES = 5, /* RFC 4821 7.6.3: a lost probe that costs a time-out is dear */
 };
 
 static void trace(const struct tcb *tcb, enum trace_path_mtu what, uint16_t mtu_bytes,
@@ -184,9 +183,13 @@ static void narrow_search(struct tcb *tcb, uint64_t wait_us)
         end_search(tcb);
 }
 
+/* RFC 4821 7.6.2: losses without congestion control must be rarer than those with it. The next one
+ * of these is expected after as many round trips as the window has packets. */
 static uint64_t pause_us(const struct tcb *tcb)
 {
-    return PAUSE_RTOS * tcp_rto_current_us(&tcb->rto, tcb->config);
+    uint64_t rtt_us = tcb->rto.srtt_us != 0 ? tcb->rto.srtt_us : tcb->rto.rto_us;
+
+    return (tcb->cc.cwnd / tcb->snd_mss + 1) * rtt_us;
 }
 
 static void on_probe_arrived(struct tcb *tcb)
@@ -417,7 +420,7 @@ void path_mtu_on_too_big(struct tcb *tcb, const struct icmp_error *error, uint32
         return; /* a packet of that size would have passed */
     if (is_in_probe(tcb, seq) && mtu >= path->mtu && mtu < path->probe.size) {
         resend_probe(tcb);
-        on_probe_lost(tcb, mtu, 0, "a router says that it is too large", "RFC 4821 7.6.2");
+        on_probe_lost(tcb, mtu, pause_us(tcb), "a router says that it is too large", "RFC 4821 7.6.2");
         path->next_probe = path->search_high; /* the very size that the router has named */
     } else if (mtu >= path->mtu) {
         return; /* nothing makes packets larger but a probe that arrives */
