@@ -89,9 +89,8 @@ static const struct setting table[] = {
     {TCP(path_mtu_min_bytes), RANGE(68, UINT16_MAX), LIVE,
      .help = "a router's claim of a smaller path MTU counts as this"},
     {TCP(path_mtu_raise_us), RANGE(0, LONG_US), LIVE,
-     .help = "larger packets are tried so long after a decrease (RFC 1191); 0: never"},
-    {TCP(path_mtu_raise_again_us), RANGE(0, LONG_US), LIVE,
-     .help = "and so long after an attempt with success"},
+     .help = "larger packets are tried so long after a decrease or a search (RFC 1191, RFC 4821); "
+             "0: never"},
     {TCP(black_hole_count), RANGE(0, MANY), LIVE,
      .help = "time-outs of a full segment before smaller ones are tried (RFC 4821); 0: never"},
     /* patience */

@@ -52,7 +52,6 @@ void tcp_config_init(struct tcp_config *config)
         .accept_source_routes = true,
         .path_mtu_min_bytes = 552,
         .path_mtu_raise_us = 600ull * SECOND_US,
-        .path_mtu_raise_again_us = 120ull * SECOND_US,
         .black_hole_count = 3,
         .uto_changeable = true,
         .uto_min_us = 100ull * SECOND_US,

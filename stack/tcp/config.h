@@ -113,13 +113,13 @@ struct tcp_config {
     struct source_route source_route;
     bool accept_source_routes;
     /* Path MTU discovery, see path_mtu.c. */
-    uint16_t path_mtu_min_bytes;      /* a router's claim of less counts as this: smaller ones are
-                                         forged more often than real; 552, as Linux; at least 68 */
-    uint64_t path_mtu_raise_us;       /* larger packets are tried so long after a decrease, RFC 1191
-                                         6.3; 10 min; 0: never */
-    uint64_t path_mtu_raise_again_us; /* and so long after an attempt with success; 2 min */
-    unsigned black_hole_count; /* RFC 4821 7.7: after so many time-outs of a full segment smaller
-                                  ones are tried; 3, R1; 0: never */
+    uint16_t path_mtu_min_bytes; /* a router's claim of less counts as this: smaller ones are
+                                    forged more often than real; 552, as Linux; at least 68 */
+    uint64_t path_mtu_raise_us;  /* larger packets are tried so long after a decrease or a search;
+                                    10 min. RFC 1191 (3) and RFC 4821 7.3 forbid less than 5.
+                                    0: never */
+    unsigned black_hole_count;   /* RFC 4821 7.7: after so many time-outs of a full segment smaller
+                                    ones are tried; 3, R1; 0: never */
     /* RFC 5482, the user time-out option: each end tells the other how long it waits, and both
      * adopt USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)). */
     bool uto;                   /* ENABLED: send the option and heed it; off */

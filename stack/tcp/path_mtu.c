@@ -23,9 +23,9 @@
  * "non-overlapping" method of 10.1). An outage looks like a black hole, so the first probe has the
  * size that was in use before: if it passes, all is as it was.
  *
- * Upwards (RFC 1191 6.3): path_mtu_raise_us after the last decrease the same search begins, from
- * the top; path_mtu_raise_again_us after one that found more, but not all. No timer runs for it:
- * an idle connection has nothing to find out. It is asked when there is data to send.
+ * Upwards: path_mtu_raise_us after the last decrease (RFC 1191 section 3), or after a search (RFC
+ * 4821 7.3), the same search begins, from the top. No timer runs for it: an idle connection has
+ * nothing to find out. It is asked when there is data to send.
  *
  * What is learned is told to ip/ for other connections: a router's word when it is believed, a
  * guess when it is acknowledged.
@@ -50,8 +50,8 @@ enum { PLATEAU_COUNT = sizeof plateaus / sizeof plateaus[0] };
 enum {
     BASE_BYTES = 1024, /* RFC 4821 7.2: "probably safe enough" */
     LEAST_BYTES = 256,
-    STEP_BYTES = 16,     /* a search that has come so close is done */
-    SEGMENTS_BEHIND = 3, /* a probe: DupThresh */
+    STEP_BYTES = 16,         /* a search that has come so close is done */
+    SEGMENTS_BEHIND = 3,     /* a probe: DupThresh */
     PAUSE_TIMEOUT_TIMES = 5, /* RFC 4821 7.6.3: a lost probe that costs a time-out is dear */
 };
 
@@ -118,7 +118,6 @@ static void lower(struct tcb *tcb, uint16_t mtu)
     path->acked = smaller(path->acked, mtu);
     path->sent = 0;
     path->probe.is_out = path->sample.is_out = path->claim.is_pending = false;
-    path->has_risen = false;
     use(tcb, mtu);
     for (unsigned i = 0; i < tcb->in_flight.count; i++) {
         const struct tx_record *record = records_at(&tcb->in_flight, i);
@@ -153,13 +152,11 @@ static uint16_t size_between(uint16_t low, uint16_t high)
 static void end_search(struct tcb *tcb)
 {
     struct path_mtu *path = &tcb->path;
-    const struct tcp_config *config = tcb->config;
-    uint64_t wait_us =
-        path->has_risen ? config->path_mtu_raise_again_us : config->path_mtu_raise_us;
 
-    path->not_before_us = path->mtu < tcb_packet_limit(tcb) ? tcb->stack->now_us + wait_us : NEVER;
+    path->not_before_us = path->mtu < tcb_packet_limit(tcb)
+                              ? tcb->stack->now_us + tcb->config->path_mtu_raise_us
+                              : NEVER;
     path->search_high = path->mtu;
-    path->has_risen = false;
 }
 
 static void begin_search(struct tcb *tcb)
@@ -198,7 +195,6 @@ static void on_probe_arrived(struct tcb *tcb)
 
     path->probe.is_out = false;
     path->acked = path->probe.size;
-    path->has_risen = true;
     path->suspect = 0;
     use(tcb, path->probe.size);
     trace(tcb, PATH_MTU_RAISED, path->mtu, "the probe is acknowledged", "RFC 4821 7.6.1");
@@ -420,7 +416,8 @@ void path_mtu_on_too_big(struct tcb *tcb, const struct icmp_error *error, uint32
         return; /* a packet of that size would have passed */
     if (is_in_probe(tcb, seq) && mtu >= path->mtu && mtu < path->probe.size) {
         resend_probe(tcb);
-        on_probe_lost(tcb, mtu, pause_us(tcb), "a router says that it is too large", "RFC 4821 7.6.2");
+        on_probe_lost(tcb, mtu, pause_us(tcb), "a router says that it is too large",
+                      "RFC 4821 7.6.2");
         path->next_probe = path->search_high; /* the very size that the router has named */
     } else if (mtu >= path->mtu) {
         return; /* nothing makes packets larger but a probe that arrives */

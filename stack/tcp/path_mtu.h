@@ -16,8 +16,7 @@ struct path_mtu {
     uint16_t acked;       /* the largest that was acknowledged: maxsizeacked of RFC 5927 */
     uint16_t sent;        /* the largest that was sent since `mtu` was lowered: maxsizesent */
     bool is_guess;        /* `mtu` was lowered without ICMP, and nothing of its size acknowledged */
-    bool has_risen;       /* in this search */
-    bool has_reason;         /* since the last acknowledgment a router has given another reason */
+    bool has_reason;      /* since the last acknowledgment a router has given another reason */
     unsigned vanished_count; /* how often the timer found the same large segment unanswered */
     uint64_t not_before_us;  /* for the next probe, or the next search */
 

@@ -351,7 +351,8 @@ START_TEST(segments_too_large_for_the_path_are_sent_again_at_once_in_pieces)
     router_wants_less(t, rows[_i].mtu, 1461);
     we_send_in_pieces(t, 1, 2921, mss); /* the last one has fitted */
     ck_assert_uint_eq(talk_status(t).snd_mss_bytes, mss);
-    ck_assert_uint_eq(talk_status(t).cwnd_bytes, cwnd_bytes / MSS * mss); /* no sign of congestion */
+    ck_assert_uint_eq(talk_status(t).cwnd_bytes,
+                      cwnd_bytes / MSS * mss); /* no sign of congestion */
     peer_sends(t, ". 1:1(0) ack 3001");
     app_writes(t, 3000);
     we_send_in_pieces(t, 3001, 6001, mss);
