@@ -1,6 +1,6 @@
 /* The cache of path MTUs, see path_mtu.h: a short list that is searched from its beginning, because
  * it is asked once for each connection and holds only hosts behind a link that is narrower than
- * ours.
+ * ours. A path is known by its far end alone (RFC 4821 5.2).
  *
  * An entry holds for path_mtu_age_us: paths change, and no router says that packets might be larger
  * again (RFC 1191 6.3). Nothing is done when it ends but that it is not believed any more. Who has

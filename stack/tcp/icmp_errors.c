@@ -2,7 +2,7 @@
  * connection that is not established yet, and "fragmentation needed" is for path MTU discovery,
  * path_mtu.c.
  *
- * RFC 5927 section 4: an error is believed only if it quotes a sequence number in flight; anyone
+ * RFC 5927 4.1: an error is believed only if it quotes a sequence number in flight; anyone
  * can send one. */
 #include "layer.h"
 #include "seq.h"
@@ -43,7 +43,7 @@ static void note(struct tcb *tcb)
                                         .u.error = {.error = (int)tcb->soft_error, .soft = true}});
 }
 
-/* Departure from SHLD-26: as RFC 5927 section 5 wants it, a hard error ends a connection only
+/* Departure from SHLD-26: as RFC 5927 5.2 describes it, a hard error ends a connection only
  * before it is established; later it counts as soft. */
 void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error)
 {

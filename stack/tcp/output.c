@@ -298,7 +298,7 @@ static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t wai
                           .is_new_data = true,
                           .is_path_mtu_probe = true,
                           .cause = "data from the application, as a path MTU probe",
-                          .clause = "RFC 4821 7.3"};
+                          .clause = "RFC 4821 7.5"};
     return true;
 }
 

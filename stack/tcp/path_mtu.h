@@ -1,5 +1,5 @@
 /* How large the segments of a connection may be: path MTU discovery with ICMP (RFC 1191, with the
- * doubts of RFC 5927) and without (RFC 4821). See path_mtu.c. */
+ * doubts of RFC 5927), see path_mtu.c, and without (RFC 4821), see path_mtu_search.c. */
 #ifndef TUNTCP_TCP_PATH_MTU_H
 #define TUNTCP_TCP_PATH_MTU_H
 

@@ -363,7 +363,7 @@ START_TEST(segments_too_large_for_the_path_are_sent_again_at_once_in_pieces)
 }
 END_TEST
 
-/* RFC 5927 7: the quoted number must be in flight, and no error makes segments larger. */
+/* RFC 5927 4.1: the quoted number must be in flight; RFC 1191 3: no error makes segments larger. */
 START_TEST(forged_fragmentation_needed_does_nothing)
 {
     static const struct {

@@ -46,7 +46,7 @@ START_TEST(soft_error_is_noted_and_the_connection_goes_on)
 }
 END_TEST
 
-/* Departure from SHLD-26, RFC 5927 section 5: an established connection survives hard ones too. */
+/* Departure from SHLD-26, RFC 5927 5.2: an established connection survives hard ones too. */
 START_TEST(hard_error_is_soft_once_established)
 {
     struct talk *t = talk_in_state(TCPS_ESTABLISHED);
@@ -61,7 +61,7 @@ START_TEST(hard_error_is_soft_once_established)
 }
 END_TEST
 
-/* RFC 5927 section 4: whoever guesses the ports has still to guess a number in flight. */
+/* RFC 5927 4.1: whoever guesses the ports has still to guess a number in flight. */
 START_TEST(error_about_what_is_not_in_flight_is_not_believed)
 {
     static const uint32_t seqs[] = {1, 5000, (uint32_t)-1, 0x80000000};

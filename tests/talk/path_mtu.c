@@ -54,7 +54,8 @@ START_TEST(second_connection_begins_with_what_the_first_has_learned)
 }
 END_TEST
 
-/* RFC 5927 4 and 7: what quotes nothing in flight, or too little to be believed, teaches nothing.
+/* RFC 5927 4.1 and 7.2: what quotes nothing in flight, or too little to be believed, teaches
+ * nothing.
  */
 START_TEST(claim_that_is_not_believed_teaches_others_nothing)
 {
