@@ -102,7 +102,7 @@ static void take_syn_options(struct tcb *tcb, const struct tcp_options *options)
         tcb->peer_mss = options->mss;
     tcb->window_scaling = config->window_scaling && options->has_window_scale;
     tcb->snd_wnd_shift = 0;
-    if (tcb->window_scaling) { /* RFC 7323 2.3: more than 14 counts as 14 */
+    if (tcb->window_scaling) { /* RFC 7323 2.3: more than 14 counts as 14. Not done: a log */
         tcb->snd_wnd_shift =
             options->window_scale > WINDOW_SHIFT_MAX ? WINDOW_SHIFT_MAX : options->window_scale;
     } else {
@@ -410,6 +410,8 @@ static enum drop check_syn(struct tcb *tcb, const struct tcp_segment *seg)
 
 /* ---- TIME-WAIT reuse */
 
+/* Departure from RFC 6191 section 2, which drops any other SYN silently: it is challenged like each
+ * SYN in a synchronized state (RFC 5961 4.2). */
 bool tcp_time_wait_may_be_reused(const struct tcb *tcb, const struct tcp_segment *seg)
 {
     if (tcb->state != TCPS_TIME_WAIT || (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)

@@ -209,8 +209,14 @@ struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local
 /* ---- segments in */
 
 /* A connection that takes the place of one in TIME-WAIT numbers its bytes above all that the old
- * one has used (9293 3.6.1, MAY-2): the clock of RFC 6528 alone is slower than a fast transfer.
- * Nothing of it has been sent yet. */
+ * one has used (9293 3.6.1, MAY-2 (1)): the clock of RFC 6528 alone is slower than a fast transfer.
+ * Nothing of it has been sent yet.
+ *
+ * Not done: MAY-2 (2), back to TIME-WAIT when the SYN turns out to be an old duplicate, that is
+ * when a RST answers our SYN,ACK. The old record would have to be kept beside the new one, for a
+ * case that the tests of RFC 6191 let through only when numbers or timestamps have wrapped; that
+ * RFC knows no way back either. Until 2 MSL would have passed the pair of ports is then as any
+ * other. */
 static void number_above(struct stack *stack, const struct flow_id *id, uint32_t old_snd_nxt)
 {
     struct tcb *tcb = (struct tcb *)table_find(&stack->tcp.table, id);
