@@ -151,13 +151,15 @@ static void open_and_abort(struct talk *t, const struct tcp_config *config,
     ck_assert_uint_eq(count, 3);
 }
 
-/* MUST-48, SHLD-22, SHLD-23: the same in each segment, and as the application has set it. */
+/* MUST-48, SHLD-22, SHLD-23: the same in each segment, and as the application has set it; but its
+ * two lowest bits are ECN's (RFC 3168). */
 START_TEST(differentiated_services_field_is_the_applications)
 {
+    static const uint8_t tos[] = {0xb8, 0xbb};
     struct talk *t = talk_new(NULL);
     struct tcp_config config = stack_config(t->stack)->tcp;
 
-    config.tos = 0xb8;
+    config.tos = tos[_i];
     go_through_a_connection(t, NULL, &config, look_at_tos);
     talk_free(t);
     t = talk_new(NULL);
@@ -287,6 +289,19 @@ START_TEST(active_open_without_a_local_address_keeps_the_one_chosen)
 }
 END_TEST
 
+/* 9293 3.10.7.1: nobody listens at the second one, which says so itself. */
+START_TEST(reset_comes_from_the_address_that_was_asked)
+{
+    struct talk *t = with_two_addresses();
+
+    t->our_addr = SECOND_ADDR;
+    t->our_port = TALK_LISTEN_PORT;
+    peer_sends(t, "S 0:0(0) win 65535 <mss 1460>");
+    we_send(t, "R. =0:=0(0) ack 1");
+    talk_free(t);
+}
+END_TEST
+
 /* MUST-43, MUST-45 */
 START_TEST(passive_open_may_name_the_local_address)
 {
@@ -350,6 +365,27 @@ END_TEST
 
 /* ---- what is ignored */
 
+static enum drop peer_sends_syn_with_ip_options(struct talk *t, struct bytes options)
+{
+    struct tcp_segment syn = {.src_port = t->peer_port,
+                              .dst_port = t->our_port,
+                              .seq = t->irs,
+                              .wnd = 65535,
+                              .flags = TCP_SYN};
+    struct ipv4_packet ip = {.src = ip_addr_from_v4(t->peer_addr),
+                             .dst = ip_addr_from_v4(t->our_addr),
+                             .ttl = 64,
+                             .protocol = IP_PROTOCOL_TCP,
+                             .options = options};
+    uint8_t packet[IPV4_HEADER_MAX_BYTES + TCP_HEADER_MAX_BYTES], header[TCP_HEADER_MAX_BYTES];
+    size_t header_bytes = tcp_emit(&syn, TCP_SYN_STYLE_LINUX, header);
+    size_t ip_bytes = ipv4_emit(&ip, header_bytes, packet, sizeof packet);
+
+    memcpy(packet + ip_bytes, header, header_bytes);
+    struct packet_in in = {.bytes = {packet, ip_bytes + header_bytes}, .checksum_ok = true};
+    return stack_input(t->stack, &in, t->now_us);
+}
+
 /* MUST-50: record route, timestamp, a kind that nobody knows. */
 START_TEST(ip_options_of_the_peer_are_ignored)
 {
@@ -363,24 +399,23 @@ START_TEST(ip_options_of_the_peer_are_ignored)
         {{1, 1, 1, 0}, 4},
     };
     struct talk *t = talk_in_state(TCPS_LISTEN);
-    struct tcp_segment syn = {.src_port = t->peer_port,
-                              .dst_port = t->our_port,
-                              .seq = t->irs,
-                              .wnd = 65535,
-                              .flags = TCP_SYN};
-    struct ipv4_packet ip = {.src = ip_addr_from_v4(t->peer_addr),
-                             .dst = ip_addr_from_v4(t->our_addr),
-                             .ttl = 64,
-                             .protocol = IP_PROTOCOL_TCP,
-                             .options = {options[_i].bytes, options[_i].len}};
-    uint8_t packet[IPV4_HEADER_MAX_BYTES + TCP_HEADER_MAX_BYTES], header[TCP_HEADER_MAX_BYTES];
-    size_t header_bytes = tcp_emit(&syn, TCP_SYN_STYLE_LINUX, header);
-    size_t ip_bytes = ipv4_emit(&ip, header_bytes, packet, sizeof packet);
+    struct bytes bytes = {options[_i].bytes, options[_i].len};
 
-    memcpy(packet + ip_bytes, header, header_bytes);
-    struct packet_in in = {.bytes = {packet, ip_bytes + header_bytes}, .checksum_ok = true};
-    ck_assert_int_eq(stack_input(t->stack, &in, t->now_us), DROP_NOT);
+    ck_assert_int_eq(peer_sends_syn_with_ip_options(t, bytes), DROP_NOT);
     we_send(t, "S. 0:0(0) ack 1");
+    talk_free(t);
+}
+END_TEST
+
+/* RFC 1122 3.3.5: loose and strict source routes that lead on from here. A host is no gateway. */
+START_TEST(packet_with_a_way_to_go_is_not_taken)
+{
+    static const uint8_t kinds[] = {131, 137};
+    struct talk *t = talk_in_state(TCPS_LISTEN);
+    uint8_t option[] = {kinds[_i], 7, 4, 10, 9, 0, 1, 0};
+
+    ck_assert_int_eq(peer_sends_syn_with_ip_options(t, (struct bytes){option, sizeof option}),
+                     DROP_IP_OPTIONS);
     talk_free(t);
 }
 END_TEST
@@ -485,17 +520,19 @@ static void tests(TCase *tc)
 {
     tcase_add_test(tc, nagle_is_turned_off_for_one_connection_alone);
     tcase_add_test(tc, r2_is_set_for_one_connection_alone);
-    tcase_add_test(tc, differentiated_services_field_is_the_applications);
+    tcase_add_loop_test(tc, differentiated_services_field_is_the_applications, 0, 2);
     tcase_add_test(tc, differentiated_services_field_and_ttl_can_be_changed_under_way);
     tcase_add_test(tc, setting_of_one_connection_leaves_its_siblings_and_the_listener_alone);
     tcase_add_test(tc, time_to_live_is_the_applications);
     tcase_add_test(tc, no_segment_is_urgent);
     tcase_add_test(tc, active_open_may_name_the_local_address_and_keeps_it);
     tcase_add_test(tc, active_open_without_a_local_address_keeps_the_one_chosen);
+    tcase_add_test(tc, reset_comes_from_the_address_that_was_asked);
     tcase_add_test(tc, passive_open_may_name_the_local_address);
     tcase_add_loop_test(tc, passive_open_disturbs_no_connection_of_the_same_port, 0, 3);
     tcase_add_test(tc, passive_open_disturbs_no_connection_in_syn_received);
     tcase_add_loop_test(tc, ip_options_of_the_peer_are_ignored, 0, 4);
+    tcase_add_loop_test(tc, packet_with_a_way_to_go_is_not_taken, 0, 2);
     tcase_add_loop_test(tc, soft_errors_neither_abort_nor_wake_an_established_connection, 0, 8);
     tcase_add_loop_test(tc, parameter_problem_does_not_refuse_a_connection, 0, 4);
     tcase_add_loop_test(tc, reset_may_carry_text, 0, 2);

@@ -194,6 +194,46 @@ START_TEST(passive_open_answers_by_the_way_that_the_syn_came) /* MUST-53: all se
 }
 END_TEST
 
+START_TEST(connection_that_only_waits_keeps_its_way) /* MUST-53: in SYN-RECEIVED */
+{
+    struct talk *t = new_talk();
+    struct heard heard;
+
+    talk_listen(t);
+    peer_sends_by(t, 2, by_a_and_b, TCP_SYN, t->irs, 0, "");
+    goes_by(t, &heard, "10.2.0.1 10.1.0.1 10.0.0.1");
+    t->now_us += 1000000;
+    stack_on_time(t->stack, t->now_us);
+    goes_by(t, &heard, "10.2.0.1 10.1.0.1 10.0.0.1");
+    peer_sends_by(t, 0, NULL, TCP_ACK, t->irs + 1, heard.seg.seq + 1, "");
+    t->tcb = tcp_accept(t->listener);
+    ck_assert_ptr_nonnull(t->tcb);
+    ck_assert_int_eq(tcp_send(t->tcb, (const uint8_t *)"a", 1), 1);
+    goes_by(t, &heard, "10.2.0.1 10.1.0.1 10.0.0.1");
+    let_go(t, &heard);
+}
+END_TEST
+
+/* MUST-53 speaks of passive OPENs: who has opened knows how to get there. */
+START_TEST(active_open_learns_no_way)
+{
+    struct talk *t = new_talk();
+    struct ip_addr peer = ip_addr_from_v4(t->peer_addr);
+    struct heard heard;
+
+    t->our_port = TALK_OUR_PORT;
+    t->tcb = tcp_open_active(t->stack, NULL, 0, &peer, t->peer_port, NULL, NULL);
+    goes_by(t, &heard, "10.0.0.1");
+    peer_sends_by(t, 2, by_a_and_b, TCP_SYN | TCP_ACK, t->irs, heard.seg.seq + 1, "");
+    goes_by(t, &heard, "10.0.0.1");
+    peer_sends_by(t, 2, by_a_and_b, TCP_ACK, t->irs + 1, heard.seg.seq, "x");
+    t->now_us += 500000;
+    stack_on_time(t->stack, t->now_us);
+    goes_by(t, &heard, "10.0.0.1");
+    let_go(t, &heard);
+}
+END_TEST
+
 START_TEST(later_route_replaces_the_earlier_one) /* SHLD-24 */
 {
     struct talk *t = new_talk();
@@ -309,6 +349,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, active_open_goes_by_the_gateways_that_the_application_names);
     tcase_add_test(tc, route_of_the_application_counts_more_than_one_that_arrives);
     tcase_add_test(tc, passive_open_answers_by_the_way_that_the_syn_came);
+    tcase_add_test(tc, connection_that_only_waits_keeps_its_way);
+    tcase_add_test(tc, active_open_learns_no_way);
     tcase_add_test(tc, later_route_replaces_the_earlier_one);
     tcase_add_test(tc, segment_that_is_not_acceptable_changes_no_route);
     tcase_add_test(tc, route_by_a_multicast_address_is_not_taken);
