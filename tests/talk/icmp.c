@@ -37,6 +37,7 @@ START_TEST(soft_error_is_noted_and_the_connection_goes_on)
     router_sends_error(t, rows[_i].type, rows[_i].code, 0);
     state_is(t, TCPS_SYN_SENT);
     ck_assert_int_eq(talk_status(t).soft_error, TCP_ERR_UNREACHABLE);
+    ck_assert_uint_eq(t->events[TRACE_ERROR], 1);
     ck_assert_int_eq(tcp_error(t->tcb), TCP_OK);
     time_passes_ms(t, 1000);
     we_send(t, "S 0:0(0)");
