@@ -202,9 +202,11 @@ START_TEST(connection_that_only_waits_keeps_its_way) /* MUST-53: in SYN-RECEIVED
     talk_listen(t);
     peer_sends_by(t, 2, by_a_and_b, TCP_SYN, t->irs, 0, "");
     goes_by(t, &heard, "10.2.0.1 10.1.0.1 10.0.0.1");
+    ck_assert(!hear(t, &heard)); /* now it waits */
     t->now_us += 1000000;
     stack_on_time(t->stack, t->now_us);
     goes_by(t, &heard, "10.2.0.1 10.1.0.1 10.0.0.1");
+    ck_assert(!hear(t, &heard));
     peer_sends_by(t, 0, NULL, TCP_ACK, t->irs + 1, heard.seg.seq + 1, "");
     t->tcb = tcp_accept(t->listener);
     ck_assert_ptr_nonnull(t->tcb);
