@@ -284,11 +284,11 @@ static void arm_persist(struct tcb *tcb)
         tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
 }
 
-/* One larger segment in the place of an ordinary one; `room` bytes wait and may be sent. */
+/* One larger segment in the place of an ordinary one. */
 static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t waiting,
                                 uint32_t window)
 {
-    uint32_t len = path_mtu_probe_bytes(tcb, waiting < window ? waiting : window);
+    uint32_t len = path_mtu_probe_bytes(tcb, waiting, window);
 
     if (len == 0)
         return false;

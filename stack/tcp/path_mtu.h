@@ -17,6 +17,8 @@ struct path_mtu {
     uint16_t sent;        /* the largest that was sent since `mtu` was lowered: maxsizesent */
     bool is_guess;        /* `mtu` was lowered without ICMP, and nothing of its size acknowledged */
     bool has_reason;      /* since the last acknowledgment a router has given another reason */
+    uint8_t checks_left;  /* of the suspected size */
+    bool others_passed; /* large ones behind the one that vanishes were selectively acknowledged */
     unsigned vanished_count; /* how often the timer found the same large segment unanswered */
     uint64_t not_before_us;  /* for the next probe, or the next search */
 
@@ -50,9 +52,10 @@ void path_mtu_on_timeout(struct tcb *tcb);
 /* Segments were just found to be lost. True if it is a probe alone: then it is seen to here, and is
  * no sign of congestion. */
 bool path_mtu_takes_loss(struct tcb *tcb);
-/* The payload of a probe that should leave now in the place of an ordinary segment; 0: none. `room`
- * bytes are there to be sent and may be. */
-uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t room);
+/* The payload of a probe that should leave now in the place of an ordinary segment; 0: none.
+ * `waiting` bytes may go as far as the peer's window is concerned, `window` as far as the network's
+ * is. */
+uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window);
 /* These bytes leave, in segments of SND.MSS or as one probe; for the first time or again. */
 void path_mtu_on_sent(struct tcb *tcb, uint32_t seq, uint32_t len, bool is_probe);
 

@@ -3,12 +3,15 @@
  *
  * When a full-sized segment goes unanswered black_hole_count times in a row, and no router has
  * given a reason, its size is suspected, and smaller ones are tried until one is acknowledged
- * (7.7). Then the largest that passes is searched by probes: a segment with real data takes the
- * place of an ordinary one and is larger than those. It is sent only when at least three ordinary
- * ones follow at once, so that duplicate ACKs show its loss (7.4); the loss says nothing about
- * congestion (7.6.2), and its bytes go out again in ordinary segments (the "non-overlapping" method
- * of 10.1). An outage looks like a black hole, so the first probe has the size that was in use
- * before: if it passes, all is as it was.
+ * (7.7); twice as many times when others as large have passed. Then the largest that passes is
+ * searched by probes: a segment with real data takes the place of an ordinary one and is larger
+ * than those. It is sent only when at least three ordinary ones follow at once, so that duplicate
+ * ACKs show its loss (7.4); the loss says nothing about congestion (7.6.2), and its bytes go out
+ * again in ordinary segments (the "non-overlapping" method of 10.1). An outage, or much loss at
+ * random, looks like a black hole, so the first probe is a check of the size that was in use
+ * before: if it passes, all is as it was. It waits for no window and no quiet moment, which such a
+ * path may never have, but for an empty one; and it is made up to CHECKS_MAX times (RFC 8899 5.1.2:
+ * MAX_PROBES).
  *
  * Upwards: path_mtu_raise_us after the last decrease (RFC 1191 section 3), or after a search (RFC
  * 4821 7.3), the same search begins, from the top. No timer runs for it: an idle connection has
@@ -43,8 +46,9 @@ enum { PLATEAU_COUNT = sizeof plateaus / sizeof plateaus[0] };
 enum {
     BASE_BYTES = 1024, /* RFC 4821 7.2: "probably safe enough" */
     LEAST_BYTES = 256,
-    STEP_BYTES = 16,         /* a search that has come so close is done (7.3) */
-    SEGMENTS_BEHIND = 3,     /* a probe: DupThresh */
+    STEP_BYTES = 16,     /* a search that has come so close is done (7.3) */
+    SEGMENTS_BEHIND = 3, /* a probe: DupThresh */
+    CHECKS_MAX = 3,
     PAUSE_TIMEOUT_TIMES = 5, /* 7.6.3: a lost probe that costs a time-out is dear */
 };
 
@@ -58,6 +62,7 @@ static void on_probe_lost(struct tcb *tcb, uint16_t high, uint64_t wait_us, cons
 static bool is_search_due(struct tcb *tcb);
 static void give_up_probe(struct tcb *tcb);
 static void resend_probe(struct tcb *tcb);
+static bool has_as_large_one_passed(const struct tcb *tcb);
 static uint16_t head_bytes(const struct tcb *tcb);
 static uint16_t size_below(uint16_t mtu);
 static void suspect_black_hole(struct tcb *tcb);
@@ -164,6 +169,7 @@ static void on_probe_lost(struct tcb *tcb, uint16_t high, uint64_t wait_us, cons
 void search_on_guess_confirmed(struct tcb *tcb)
 {
     tcb->path.is_guess = false;
+    tcb->path.checks_left = CHECKS_MAX;
     path_mtu_tell_others(tcb);
     begin_search(tcb);
 }
@@ -189,13 +195,23 @@ static bool is_search_due(struct tcb *tcb)
     return path->search_high > path->mtu;
 }
 
+/* The next probe is to tell whether the size was really at fault. */
+static bool is_check(const struct tcb *tcb)
+{
+    return tcb->path.suspect > tcb->path.mtu && tcb->path.checks_left > 0;
+}
+
 /* RFC 4821 7.4: no losses, room for the probe and what shows its loss, and no duplicate ACKs that
  * speak of something else. */
-uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t room)
+uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window)
 {
-    if (room <= (SEGMENTS_BEHIND + 1) * tcb->snd_mss || !is_search_due(tcb))
+    uint32_t room = waiting < window ? waiting : window;
+
+    if (waiting <= tcb->snd_mss || !is_search_due(tcb))
         return 0;
     uint32_t probe_bytes = tcb->path.next_probe - tcb_header_bytes(tcb);
+    if (is_check(tcb) && tcb->snd_una == tcb->snd_nxt && waiting >= probe_bytes)
+        return probe_bytes;
     bool is_quiet = !tcb->recovery.is_active && !tcb->recovery.is_after_timeout &&
                     tcb->recovery.dup_ack_count == 0 && tcb->in_flight.lost_bytes == 0 &&
                     tcb->in_flight.sacked_bytes == 0;
@@ -292,9 +308,12 @@ void search_on_probe_too_big(struct tcb *tcb, uint16_t mtu)
 
 void search_on_timeout(struct tcb *tcb)
 {
-    const struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->path;
+    bool is_head = path->probe.is_out && path->probe.start == tcb->snd_una;
 
-    if (path->probe.is_out && path->probe.start == tcb->snd_una)
+    if (is_head && is_check(tcb) && --path->checks_left > 0)
+        path->probe.is_out = false; /* again, when the window is empty */
+    else if (is_head)
         on_probe_lost(tcb, path->probe.size - 1, PAUSE_TIMEOUT_TIMES * pause_us(tcb),
                       "the retransmission timer has fired for it", "RFC 4821 7.6.3");
     else if (path->probe.is_out)
@@ -309,9 +328,26 @@ void search_on_silence(struct tcb *tcb)
 
     if (path->has_reason || head_bytes(tcb) <= size_below(path->mtu))
         return; /* not its size is at fault */
-    path->vanished_count++;
-    if (tcb->config->black_hole_count > 0 && path->vanished_count >= tcb->config->black_hole_count)
+    if (path->vanished_count++ == 0)
+        path->others_passed = has_as_large_one_passed(tcb);
+    uint64_t limit = tcb->config->black_hole_count;
+    if (path->others_passed)
+        limit *= 2;
+    if (limit > 0 && path->vanished_count >= limit)
         suspect_black_hole(tcb);
+}
+
+/* When the timer fires for the first time, the peer may hold what was sent behind the segment that
+ * is missing: then it is not size that decides, at least it was not then. Where much is lost at
+ * random this tells a run of bad luck from a black hole. */
+static bool has_as_large_one_passed(const struct tcb *tcb)
+{
+    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->in_flight, i);
+        if (record->sacked && record->end - record->start >= tcb->snd_mss)
+            return true;
+    }
+    return false;
 }
 
 /* What goes out again when the timer fires; 0: the peer has no room for it, and need not answer. */
