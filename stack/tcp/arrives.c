@@ -102,9 +102,15 @@ static void take_syn_options(struct tcb *tcb, const struct tcp_options *options)
         tcb->peer_mss = options->mss;
     tcb->window_scaling = config->window_scaling && options->has_window_scale;
     tcb->snd_wnd_shift = 0;
-    if (tcb->window_scaling) { /* RFC 7323 2.3: more than 14 counts as 14. Not done: a log */
-        tcb->snd_wnd_shift =
-            options->window_scale > WINDOW_SHIFT_MAX ? WINDOW_SHIFT_MAX : options->window_scale;
+    if (tcb->window_scaling && options->window_scale > WINDOW_SHIFT_MAX) {
+        tcb->snd_wnd_shift = WINDOW_SHIFT_MAX;
+        tcb_trace(tcb,
+                  (struct trace_event){.kind = TRACE_ERROR,
+                                       .cause = "the peer's window scale is above 14: 14 is used",
+                                       .clause = "RFC 7323 2.3",
+                                       .u.error = {.error = (int)TCP_ERR_INVALID, .soft = true}});
+    } else if (tcb->window_scaling) {
+        tcb->snd_wnd_shift = options->window_scale;
     } else {
         tcb->rcv_wnd_shift = 0;
         if (tcb->rcv_buffer_bytes > UINT16_MAX)

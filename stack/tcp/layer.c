@@ -161,8 +161,11 @@ static const struct tcb *listener_of(const struct flow *flow)
 /* The peer knows nothing of it but our SYN,ACK; thawing it could fail for want of memory. */
 static void abort_frozen(struct frozen *frozen)
 {
-    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, NULL, frozen->snd_nxt,
-                   frozen->rcv_nxt, TCP_RST | TCP_ACK, "the listener has closed");
+    struct tcp_segment seg = {
+        .seq = frozen->snd_nxt, .ack = frozen->rcv_nxt, .flags = TCP_RST | TCP_ACK};
+
+    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, NULL, seg,
+                   "the listener has closed");
     frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
 }
 

@@ -758,14 +758,10 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
 /* ---- segments without a connection */
 
 void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const struct flow_id *id,
-                    const struct source_route *route, uint32_t seq, uint32_t ack, uint8_t flags,
-                    const char *cause)
+                    const struct source_route *route, struct tcp_segment seg, const char *cause)
 {
-    struct tcp_segment seg = {.src_port = id->local_port,
-                              .dst_port = id->remote_port,
-                              .seq = seq,
-                              .ack = flags & TCP_ACK ? ack : 0,
-                              .flags = flags};
+    seg.src_port = id->local_port;
+    seg.dst_port = id->remote_port;
     uint8_t header[TCP_HEADER_MAX_BYTES];
     size_t header_bytes = tcp_emit(&seg, TCP_SYN_STYLE_LINUX, header);
     struct checksum sum = {0};
@@ -785,8 +781,14 @@ void tcp_send_reset(struct tcb *tcb, const char *cause)
 {
     uint32_t seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt;
 
-    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, route_of(tcb), seq, tcb->rcv_nxt,
-                   TCP_RST | TCP_ACK, cause);
+    struct tcp_segment seg = {.seq = seq, .ack = tcb->rcv_nxt, .flags = TCP_RST | TCP_ACK};
+
+    if (tcb->timestamps) { /* RFC 7323 3.2: a SHOULD for resets */
+        seg.options.has_timestamps = true;
+        seg.options.tsval = tcb_tsval(tcb);
+        seg.options.tsecr = tcb->ts_recent;
+    }
+    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, route_of(tcb), seg, cause);
 }
 
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,
@@ -796,9 +798,9 @@ void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_
 
     if (seg->flags & TCP_RST)
         return;
-    if (seg->flags & TCP_ACK)
-        tcp_send_stray(stack, config, id, NULL, seg->ack, 0, TCP_RST, cause);
-    else
-        tcp_send_stray(stack, config, id, NULL, 0, seg->seq + tcp_segment_len(seg),
-                       TCP_RST | TCP_ACK, cause);
+    struct tcp_segment reset = {.seq = seg->ack, .flags = TCP_RST};
+    if (!(seg->flags & TCP_ACK))
+        reset = (struct tcp_segment){.ack = seg->seq + tcp_segment_len(seg),
+                                     .flags = TCP_RST | TCP_ACK};
+    tcp_send_stray(stack, config, id, NULL, reset, cause);
 }

@@ -9,13 +9,11 @@
 bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event);
 
 /* A reset, with TTL and Differentiated Services of `config` (MUST-48, MUST-49), queued at once.
- * `id` is the connection as we see it; `route` NULL: that of `config`, if it has one; flags
- * TCP_RST, TCP_ACK. */
+ * `id` is the connection as we see it; `route` NULL: that of `config`, if it has one; of
+ * `seg` numbers, flags and options. */
 void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const struct flow_id *id,
-                    const struct source_route *route, uint32_t seq, uint32_t ack, uint8_t flags,
-                    const char *cause);
-/* <SEQ=SND.NXT><CTL=RST,ACK> for a connection that we give up. Not done: timestamps in it, a SHOULD
- * of RFC 7323 3.2; by 5.2 of that RFC nobody looks at them. */
+                    const struct source_route *route, struct tcp_segment seg, const char *cause);
+/* <SEQ=SND.NXT><CTL=RST,ACK> for a connection that we give up. */
 void tcp_send_reset(struct tcb *tcb, const char *cause);
 /* The answer to a segment that no connection wants, 9293 3.10.7.1. */
 void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_segment *seg,

@@ -160,6 +160,7 @@ START_TEST(window_shift_is_at_most_14)
     struct talk *t = talk_established(segment("mss 1460,nop,wscale %u", rows[_i].offered));
 
     ck_assert_uint_eq(talk_status(t).snd_wnd_shift, rows[_i].used);
+    ck_assert_uint_eq(t->events[TRACE_ERROR], rows[_i].offered > 14); /* 2.3: the error is told */
     peer_sends(t, ". 1:1(0) ack 1 win 65535");
     ck_assert_uint_eq(talk_status(t).snd_wnd, 65535u << rows[_i].used);
     talk_free(t);
