@@ -3,6 +3,7 @@
 #define TUNTCP_PACKET_H
 
 #include "wire/bytes.h"
+#include "wire/drop.h"
 #include "wire/ipv4.h"
 #include "wire/tcp_segment.h"
 
@@ -13,6 +14,10 @@ struct packet_in {
     struct bytes bytes;
     bool checksum_ok;       /* the device has verified the TCP or UDP checksum, or it needs none */
     uint32_t segment_bytes; /* payload per segment when several were merged; 0: just one */
+    enum drop drop;         /* not DROP_NOT: the device is wrong about it, it is to be discarded */
+    bool checksum_needed;   /* its checksum was never finished: see struct packet_out. The stack */
+    size_t checksum_start;  /* needs none, but who shows the packet completes it */
+    size_t checksum_offset;
 };
 
 /* A packet out: a finished header in the caller's memory and at most two spans of payload that

@@ -82,7 +82,8 @@ enum drop stack_input(struct stack *stack, const struct packet_in *packet, uint6
     stack->counters.bytes_in += packet->bytes.len;
     if (stack->config.trace)
         stack_trace(stack, &(struct trace_event){.kind = TRACE_PACKET_IN, .u.packet_in = packet});
-    enum drop drop = ip_input(stack, packet);
+    enum drop drop =
+        packet->drop != DROP_NOT ? stack_drop(stack, packet->drop, NULL) : ip_input(stack, packet);
     leave(stack);
     return drop;
 }

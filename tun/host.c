@@ -21,7 +21,8 @@
  * be: who types wants real time.
  *
  * With --impair two simulated links stand between the stack and the TUN device, one for each
- * direction, with seeds of their own; the lab applies the text to its own links.
+ * direction, with seeds of their own; the lab applies the text to its own links. They carry
+ * ordinary packets, each with its own luck, so nothing is left to the device then.
  *
  * Invariants: after the device has gone each turn returns -1; a pcapng is flushed before a wait and
  * at the end of a turn, so that a pipe into Wireshark shows what is known. */
@@ -66,6 +67,7 @@ struct host {
     uint64_t now_us;
     uint64_t epoch_us;
     uint64_t clock_zero_us; /* what CLOCK_MONOTONIC says at time 0 */
+    uint64_t spin_us, spin_now_us;
     bool is_virtual;
     uint64_t output_at_us, app_at_us; /* virtual time only; NEVER: nothing planned */
     bool has_news;                    /* something happened since the application's last turn */
@@ -78,7 +80,7 @@ struct host {
 
     struct pollfd *polled; /* the caller's descriptors behind the device's */
     nfds_t polled_room;
-    uint8_t packet[MTU_MAX_BYTES + 1];
+    uint8_t packet[TUN_PACKET_ROOM];
 };
 
 static int open_device(struct host *host, const struct host_config *config, char *error,
@@ -128,6 +130,7 @@ struct host *host_open(const struct host_config *config, char *error, size_t roo
     host->trace_context = config->trace_context;
     host->is_seeded = config->has_seed;
     host->random_state = config->seed;
+    host->spin_us = host->spin_now_us = config->spin_us;
     if (open_device(host, config, error, room) < 0 || open_capture(host, config, error, room) < 0 ||
         open_stack(host, config, error, room) < 0 || open_dns(host, config, error, room) < 0) {
         free_host(host);
@@ -273,7 +276,11 @@ static int open_device(struct host *host, const struct host_config *config, char
     host->epoch_us = clock_us(CLOCK_REALTIME);
     if (open_impairment(host, config, error, room) < 0)
         return -1;
-    return tun_open(&host->tun, name, error, room);
+    bool has_offload = !config->no_offload && config->impair == NULL;
+    struct tun_options options = {
+        .offloads = has_offload ? TUN_OFFLOAD_ALL & ~(TUN_OFFLOAD_UDP4 | TUN_OFFLOAD_UDP6) : 0,
+        .is_queue = config->is_queue};
+    return tun_open_as(&host->tun, name, &options, error, room);
 }
 
 /* Events go to the capture first: a sink of the application may end the program. */
@@ -356,6 +363,10 @@ static int open_stack(struct host *host, const struct host_config *config, char 
 
     stack.random = host_random;
     stack.random_context = host;
+    if (host->tun.offloads & TUN_OFFLOAD_CHECKSUM)
+        stack.checksum_offload = true;
+    if (host->tun.offloads & TUN_OFFLOAD_TCP4)
+        stack.gso_max_bytes = STACK_GSO_MAX_BYTES;
     if (host->lab != NULL)
         lab_client_config(host->lab, &stack);
     if (choose_address(host, config, &stack, error, room) < 0 ||
@@ -469,7 +480,7 @@ static unsigned take_from_link(struct host *host)
     unsigned count = 0;
 
     while (count < BATCH_IN && link_receive(host->to_stack, &packet, host->now_us)) {
-        input(host, &(struct packet_in){packet.bytes, packet.checksum_ok, packet.segment_bytes});
+        input(host, &(struct packet_in){.bytes = packet.bytes});
         count++;
     }
     return count;
@@ -477,19 +488,19 @@ static unsigned take_from_link(struct host *host)
 
 static unsigned take_from_tun(struct host *host)
 {
+    struct packet_in in;
     unsigned count = 0;
 
     while (count < BATCH_IN) {
-        ptrdiff_t len = tun_read(&host->tun, host->packet, sizeof host->packet);
-        if (len < 0)
+        int result = tun_read(&host->tun, host->packet, &in);
+        if (result < 0)
             host->device_is_gone = true;
-        if (len <= 0)
+        if (result <= 0)
             break;
-        struct bytes bytes = {host->packet, (size_t)len};
         if (host->to_stack != NULL)
-            link_send(host->to_stack, &(struct link_packet){.bytes = bytes}, host->now_us);
+            link_send(host->to_stack, &(struct link_packet){.bytes = in.bytes}, host->now_us);
         else
-            input(host, &(struct packet_in){.bytes = bytes});
+            input(host, &in);
         count++;
     }
     if (host->to_stack != NULL)
@@ -549,6 +560,24 @@ static bool reserve_polled(struct host *host, nfds_t count)
     return true;
 }
 
+/* Look for a packet, or something at the caller's descriptors, without sleeping: to wake up costs
+ * ten times what an answer takes. As long as that succeeds spin_us are spent on it; each time that
+ * it does not, half as much as the last time, down to a sixteenth. */
+static bool spin(struct host *host, struct pollfd *fds, nfds_t count, uint64_t until_us)
+{
+    uint64_t end_us = earlier(until_us, host->now_us + host->spin_now_us);
+    bool has_news = false;
+
+    while (!has_news && host->now_us < end_us && !host->device_is_gone) {
+        host->now_us = clock_us(CLOCK_MONOTONIC) - host->clock_zero_us;
+        has_news = take_input(host) > 0 || (count > 0 && poll(fds, count, 0) > 0);
+    }
+    host->spin_now_us = has_news ? host->spin_us : host->spin_now_us / 2;
+    if (host->spin_now_us < host->spin_us / 16)
+        host->spin_now_us = host->spin_us / 16;
+    return has_news;
+}
+
 /* Wait for the device, the caller's descriptors, or until `until_us` (NEVER: no limit). A signal
  * ends the wait. */
 static void wait_until(struct host *host, struct pollfd *fds, nfds_t count, uint64_t until_us)
@@ -572,6 +601,18 @@ static void wait_until(struct host *host, struct pollfd *fds, nfds_t count, uint
         host->device_is_gone = true;
 }
 
+/* Until something happens. */
+static void rest(struct host *host, struct pollfd *fds, nfds_t count, uint64_t until_us)
+{
+    if (host->capture != NULL)
+        capture_flush(host->capture);
+    if (host->spin_us > 0 && spin(host, fds, count, until_us))
+        return;
+    wait_until(host, fds, count, until_us);
+    host->now_us = clock_us(CLOCK_MONOTONIC) - host->clock_zero_us;
+    take_input(host);
+}
+
 static int step_real(struct host *host, struct pollfd *fds, nfds_t count, uint64_t wake_us)
 {
     host->now_us = clock_us(CLOCK_MONOTONIC) - host->clock_zero_us;
@@ -580,11 +621,7 @@ static int step_real(struct host *host, struct pollfd *fds, nfds_t count, uint64
         if (count > 0)
             poll(fds, count, 0);
     } else {
-        if (host->capture != NULL)
-            capture_flush(host->capture);
-        wait_until(host, fds, count, earlier(wake_us, next_event_us(host)));
-        host->now_us = clock_us(CLOCK_MONOTONIC) - host->clock_zero_us;
-        take_input(host);
+        rest(host, fds, count, earlier(wake_us, next_event_us(host)));
     }
     run_timers(host);
     return host->device_is_gone ? -1 : 0;

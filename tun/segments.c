@@ -4,8 +4,7 @@
  * end: FIN and PSH to the last, CWR to the first (RFC 3168 6.1.2). Checksums are computed anew.
  *
  * A packet that is not cut is passed on unchanged, but a checksum that the device would complete is
- * completed: captures then verify. Not done: a packet in whose checksum the device vouches for
- * without having written it (checksum_ok) keeps what is in its field. */
+ * completed: captures then verify. */
 #include "segments.h"
 
 #include <string.h>
@@ -52,7 +51,12 @@ void segments_of_in(struct segments *segments, const struct packet_in *in)
     size_t header_bytes =
         in->bytes.len < PACKET_HEADER_MAX_BYTES ? in->bytes.len : PACKET_HEADER_MAX_BYTES;
 
-    *segments = (struct segments){.segment_bytes = in->segment_bytes};
+    *segments = (struct segments){
+        .segment_bytes = in->drop == DROP_NOT ? in->segment_bytes : 0,
+        .checksum_needed = in->drop == DROP_NOT && in->checksum_needed,
+        .checksum_start = in->checksum_start,
+        .checksum_offset = in->checksum_offset,
+    };
     if (header_bytes > 0)
         memcpy(segments->header, in->bytes.data, header_bytes);
     segments->header_bytes = header_bytes;

@@ -25,6 +25,7 @@ struct segments {
 
 /* The packet must stay as it is until the last segment has been taken. */
 void segments_of_out(struct segments *segments, const struct packet_out *out);
+/* One that the device is wrong about (in->drop) is shown as it came. */
 void segments_of_in(struct segments *segments, const struct packet_in *in);
 /* The next ordinary packet, written to `memory`; its length, 0 when there is none. One that is
  * longer than `memory` is left out. */

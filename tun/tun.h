@@ -1,11 +1,31 @@
-/* The TUN device: IP packets by read() and write(). Linux, /dev/net/tun, IFF_TUN | IFF_NO_PI. */
+/* The TUN device: IP packets by read() and write(). Linux, /dev/net/tun, IFF_TUN | IFF_NO_PI, and
+ * IFF_VNET_HDR when it is to cut, merge and sum for us. */
 #ifndef TUNTCP_TUN_H
 #define TUNTCP_TUN_H
 
 #include "../stack/packet.h"
 
+/* What is left to the device; the numbers are the kernel's. */
+enum tun_offload {
+    TUN_OFFLOAD_CHECKSUM = 0x01,
+    TUN_OFFLOAD_TCP4 = 0x02, /* super-segments */
+    TUN_OFFLOAD_TCP6 = 0x04,
+    TUN_OFFLOAD_TCP_ECN = 0x08, /* also such with CWR */
+    TUN_OFFLOAD_UDP4 = 0x20,    /* datagrams of one size, merged; both or none */
+    TUN_OFFLOAD_UDP6 = 0x40,
+    TUN_OFFLOAD_ALL = 0x6f,
+};
+
+enum { TUN_PACKET_ROOM = 16 + 65535 }; /* for whatever tun_read() may bring */
+
+struct tun_options {
+    unsigned offloads; /* of enum tun_offload: those wanted; 0: ordinary packets only */
+    bool is_queue;     /* one of several of the device: IFF_MULTI_QUEUE */
+};
+
 struct tun {
-    int fd; /* -1: not open */
+    int fd;            /* -1: not open */
+    unsigned offloads; /* those that the kernel has; 0: no header stands before the packets */
     char name[16];
     unsigned mtu_bytes;
     struct ip_addr kernel_address; /* the kernel's end; unspecified if it has none */
@@ -19,10 +39,21 @@ struct tun {
  * permission, busy, wrong type, name too long, interface down. A device without addresses is no
  * error here: both addresses are unspecified then. */
 int tun_open(struct tun *tun, const char *name, char *error, size_t room);
+/* The same with what else the device can do. An offload that the kernel refuses is given up, down
+ * to none: that is no error, tun->offloads tells.
+ *
+ * Several queues: open the device once for each, in the same network namespace, with `is_queue`.
+ * The kernel gives a connection's packets to the queue through which it last heard of it, and
+ * spreads new ones by a hash. A device that is there already must have been made with multi_queue;
+ * such a one can also be opened alone, without `is_queue`. */
+int tun_open_as(struct tun *tun, const char *name, const struct tun_options *options, char *error,
+                size_t room);
 void tun_close(struct tun *tun);
-/* The next packet into `memory`; its length, 0 when none is waiting, -1 when the device is gone. */
-ptrdiff_t tun_read(struct tun *tun, uint8_t *memory, size_t room);
-/* One packet out; 0, or -1 with errno. A full queue (EAGAIN, ENOBUFS) counts as loss: 0. */
+/* The next packet, into `memory`, of which *in then speaks: 1. 0 when none is waiting, -1 when the
+ * device is gone. */
+int tun_read(struct tun *tun, uint8_t memory[static TUN_PACKET_ROOM], struct packet_in *in);
+/* One packet out; 0, or -1 with errno. A full queue (EAGAIN, ENOBUFS) counts as loss: 0. What needs
+ * an offload needs it to be in tun->offloads. */
 int tun_write(struct tun *tun, const struct packet_out *out);
 
 #endif

@@ -15,6 +15,8 @@
 enum host_option {
     OPTION_LAB = HOST_OPTION_FIRST,
     OPTION_TUN,
+    OPTION_NO_OFFLOAD,
+    OPTION_SPIN,
     OPTION_ADDRESS,
     OPTION_DNS,
     OPTION_PCAPNG,
@@ -35,6 +37,8 @@ enum { TUN_NAME_BYTES = 16 };
 const struct option host_option_table[HOST_OPTION_COUNT] = {
     {"lab", optional_argument, NULL, OPTION_LAB},
     {"tun", required_argument, NULL, OPTION_TUN},
+    {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD},
+    {"spin", required_argument, NULL, OPTION_SPIN},
     {"address", required_argument, NULL, OPTION_ADDRESS},
     {"dns", required_argument, NULL, OPTION_DNS},
     {"pcapng", required_argument, NULL, OPTION_PCAPNG},
@@ -58,6 +62,9 @@ const char host_option_help[] =
     "  --lab[=SCENARIO]     an offline internet in this process: no root, no device, no network;\n"
     "                       --lab=list shows the scenarios\n"
     "  --tun NAME           the TUN device (tun0)\n"
+    "  --no-offload         cut segments and make checksums ourselves, also where the device can\n"
+    "                       (always so with --impair)\n"
+    "  --spin USEC          look so many microseconds for the next packet before sleeping (0)\n"
     "  --address ADDR       our address (taken from the device)\n"
     "  --dns ADDR           a DNS server, up to 4 times (taken from /etc/resolv.conf)\n"
     "  --impair TEXT        make the link worse: \"loss 5% delay 50ms jitter 2ms rate 10mbit\n"
@@ -83,6 +90,7 @@ const char host_option_help[] =
 static bool take_lab(struct host_options *options, const char *value, char *error, size_t room);
 static bool is_scenario(const char *name);
 static bool take_tun(struct host_options *options, const char *value, char *error, size_t room);
+static bool take_spin(struct host_options *options, const char *value, char *error, size_t room);
 static void list_rules(FILE *out, const char *where, const char *rules);
 static bool take_address(struct host_options *options, const char *value, char *error, size_t room);
 static bool take_dns(struct host_options *options, const char *value, char *error, size_t room);
@@ -108,6 +116,11 @@ bool host_option_take(struct host_options *options, int code, const char *value,
         return take_lab(options, value, error, room);
     case OPTION_TUN:
         return take_tun(options, value, error, room);
+    case OPTION_NO_OFFLOAD:
+        options->config.no_offload = true;
+        return true;
+    case OPTION_SPIN:
+        return take_spin(options, value, error, room);
     case OPTION_ADDRESS:
         return take_address(options, value, error, room);
     case OPTION_DNS:
@@ -200,6 +213,17 @@ static bool take_tun(struct host_options *options, const char *value, char *erro
         return true;
     snprintf(error, room, "--tun '%s': a device's name has 1 to %d characters", value,
              TUN_NAME_BYTES - 1);
+    return false;
+}
+
+static bool take_spin(struct host_options *options, const char *value, char *error, size_t room)
+{
+    enum { SPIN_MAX_US = 1000000 };
+
+    if (number_parse(value, 0, SPIN_MAX_US, &options->config.spin_us))
+        return true;
+    snprintf(error, room, "--spin '%s' is not a number of microseconds from 0 to %d", value,
+             SPIN_MAX_US);
     return false;
 }
 

@@ -7,6 +7,8 @@ const char *drop_name(enum drop drop)
     switch (drop) {
     case DROP_NOT:
         return "not dropped";
+    case DROP_DEVICE_HEADER:
+        return "the device's header does not fit the packet";
     case DROP_IP_VERSION:
         return "not IP version 4";
     case DROP_IP_TRUNCATED:

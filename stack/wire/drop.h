@@ -5,6 +5,7 @@
 
 enum drop {
     DROP_NOT, /* the packet is good */
+    DROP_DEVICE_HEADER, /* what the device says of the packet does not fit it */
     DROP_IP_VERSION,
     DROP_IP_TRUNCATED,
     DROP_IP_HEADER_LENGTH,

@@ -17,7 +17,7 @@
 #include "../../../tun/link.h"
 #include "../../../tun/tun.h"
 
-enum { BATCH = 64, PACKET_MAX_BYTES = 1 << 16 };
+enum { BATCH = 64 };
 
 struct direction {
     struct tun *from, *to;
@@ -25,7 +25,7 @@ struct direction {
 };
 
 static volatile sig_atomic_t has_ended;
-static uint8_t memory[PACKET_MAX_BYTES];
+static uint8_t memory[TUN_PACKET_ROOM];
 
 static void on_term(int number)
 {
@@ -43,11 +43,10 @@ static uint64_t now_us(void)
 
 static void take(struct direction *direction)
 {
-    ptrdiff_t len;
+    struct packet_in in;
 
-    for (int i = 0; i < BATCH && (len = tun_read(direction->from, memory, sizeof memory)) > 0;
-         i++) {
-        struct link_packet packet = {.bytes = {memory, (size_t)len}};
+    for (int i = 0; i < BATCH && tun_read(direction->from, memory, &in) > 0; i++) {
+        struct link_packet packet = {.bytes = in.bytes};
         link_send(direction->link, &packet, now_us());
     }
 }
