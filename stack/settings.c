@@ -85,6 +85,8 @@ static const struct setting table[] = {
      .help = "what the window may grow to; the scale is made for it"},
     {TCP(delayed_ack_us), RANGE(0, 499999), LIVE,
      .help = "an acknowledgment waits so long for data to ride on (MUST-40); 0: not at all"},
+    {TCP(stretch_acks), SWITCH, LIVE,
+     .help = "one acknowledgment for all that has come at once; off: for every second segment"},
     /* the path */
     {TCP(path_mtu_min_bytes), RANGE(68, UINT16_MAX), LIVE,
      .help = "a router's claim of a smaller path MTU counts as this"},

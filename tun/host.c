@@ -39,6 +39,7 @@
 #include "lab.h"
 #include "link.h"
 #include "resolv.h"
+#include "segments.h"
 #include "tun.h"
 
 enum {
@@ -81,6 +82,7 @@ struct host {
     struct pollfd *polled; /* the caller's descriptors behind the device's */
     nfds_t polled_room;
     uint8_t packet[TUN_PACKET_ROOM];
+    uint8_t piece[SEGMENT_MAX_BYTES]; /* of a merged packet */
 };
 
 static int open_device(struct host *host, const struct host_config *config, char *error,
@@ -277,9 +279,8 @@ static int open_device(struct host *host, const struct host_config *config, char
     if (open_impairment(host, config, error, room) < 0)
         return -1;
     bool has_offload = !config->no_offload && config->impair == NULL;
-    struct tun_options options = {
-        .offloads = has_offload ? TUN_OFFLOAD_ALL & ~(TUN_OFFLOAD_UDP4 | TUN_OFFLOAD_UDP6) : 0,
-        .is_queue = config->is_queue};
+    struct tun_options options = {.offloads = has_offload ? TUN_OFFLOAD_ALL : 0,
+                                  .is_queue = config->is_queue};
     return tun_open_as(&host->tun, name, &options, error, room);
 }
 
@@ -461,6 +462,23 @@ static void input(struct host *host, const struct packet_in *in)
         dns_on_time(host->dns, host->now_us);
 }
 
+/* Merged segments are one arrival, merged datagrams are many: UDP keeps them apart. */
+static void input_from_device(struct host *host, const struct packet_in *in)
+{
+    struct segments pieces;
+    size_t len;
+
+    if (in->segment_bytes > 0)
+        segments_of_in(&pieces, in);
+    if (in->segment_bytes == 0 || !pieces.is_udp) {
+        input(host, in);
+        return;
+    }
+    while ((len = segments_next(&pieces, host->piece)) > 0)
+        input(host,
+              &(struct packet_in){.bytes = {host->piece, len}, .checksum_ok = in->checksum_ok});
+}
+
 static unsigned take_from_lab(struct host *host)
 {
     struct packet_in in;
@@ -500,7 +518,7 @@ static unsigned take_from_tun(struct host *host)
         if (host->to_stack != NULL)
             link_send(host->to_stack, &(struct link_packet){.bytes = in.bytes}, host->now_us);
         else
-            input(host, &in);
+            input_from_device(host, &in);
         count++;
     }
     if (host->to_stack != NULL)

@@ -1,7 +1,8 @@
 /* Cutting merged packets. The headers are copied before each piece of payload; then what differs
  * from piece to piece is written over them: total length and identification of IP (each piece has
- * its own, RFC 6864 lets atomic datagrams count), sequence number, and the flags that belong to one
- * end: FIN and PSH to the last, CWR to the first (RFC 3168 6.1.2). Checksums are computed anew.
+ * its own, RFC 6864 lets atomic datagrams count), and of TCP the sequence number and the flags that
+ * belong to one end: FIN and PSH to the last, CWR to the first (RFC 3168 6.1.2); of UDP the length.
+ * Checksums are computed anew.
  *
  * A packet that is not cut is passed on unchanged, but a checksum that the device would complete is
  * completed: captures then verify. */
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "../stack/wire/checksum.h"
+#include "../stack/wire/udp.h"
 
 enum {
     IP_TOTAL_LENGTH = 2,
@@ -19,12 +21,15 @@ enum {
     IP_ADDRESSES = 12,
     TCP_SEQ = 4,
     TCP_FLAGS = 13,
+    UDP_LENGTH = 4,
+    UDP_CHECKSUM = 6,
 };
 
 static void find_headers(struct segments *segments);
 static void copy_payload(const struct segments *segments, size_t from, size_t len, uint8_t *memory);
 static void adjust_headers(const struct segments *segments, uint8_t *packet, size_t len,
                            bool is_last);
+static void adjust_tcp(const struct segments *segments, uint8_t *tcp, bool is_last);
 static void complete_checksum(const struct segments *segments, uint8_t *packet, size_t len);
 static uint16_t get_u16(const uint8_t *at);
 static uint32_t get_u32(const uint8_t *at);
@@ -88,24 +93,41 @@ size_t segments_next(struct segments *segments, uint8_t memory[static SEGMENT_MA
     return len;
 }
 
-/* Only TCP over IPv4 is cut: without its headers a packet counts as one segment. */
-static void find_headers(struct segments *segments)
+/* RFC 768: a sum of 0 is sent as its other form, for 0 says that there is none. */
+static uint16_t final(const struct segments *segments, uint16_t sum)
+{
+    return sum == 0 && segments->is_udp ? UINT16_MAX : sum;
+}
+
+/* Length of the transport's header behind `ip_bytes`; 0: it is neither TCP nor UDP, or broken. */
+static size_t transport_bytes(const struct segments *segments, size_t ip_bytes)
 {
     const uint8_t *ip = segments->header;
     size_t have = segments->header_bytes;
-    size_t ip_bytes = have > 0 ? (size_t)(ip[0] & 0x0f) * 4 : 0;
 
-    bool is_tcp = have >= IPV4_HEADER_BYTES && ip[0] >> 4 == 4 && ip_bytes >= IPV4_HEADER_BYTES &&
-                  ip[IP_PROTOCOL] == IP_PROTOCOL_TCP && have >= ip_bytes + TCP_HEADER_BYTES;
-    size_t tcp_bytes = is_tcp ? (size_t)(ip[ip_bytes + 12] >> 4) * 4 : 0;
-    if (tcp_bytes < TCP_HEADER_BYTES || ip_bytes + tcp_bytes > have) {
+    if (ip[IP_PROTOCOL] == IP_PROTOCOL_UDP)
+        return ip_bytes + UDP_HEADER_BYTES <= have ? (size_t)UDP_HEADER_BYTES : 0;
+    if (ip[IP_PROTOCOL] != IP_PROTOCOL_TCP || ip_bytes + TCP_HEADER_BYTES > have)
+        return 0;
+    size_t tcp_bytes = (size_t)(ip[ip_bytes + 12] >> 4) * 4;
+    return tcp_bytes >= TCP_HEADER_BYTES && ip_bytes + tcp_bytes <= have ? tcp_bytes : 0;
+}
+
+/* Only TCP and UDP over IPv4 are cut: without their headers a packet counts as one segment. */
+static void find_headers(struct segments *segments)
+{
+    const uint8_t *ip = segments->header;
+    bool is_v4 = segments->header_bytes >= IPV4_HEADER_BYTES && ip[0] >> 4 == 4;
+    size_t ip_bytes = is_v4 ? (size_t)(ip[0] & 0x0f) * 4 : 0;
+    size_t bytes = ip_bytes >= IPV4_HEADER_BYTES ? transport_bytes(segments, ip_bytes) : 0;
+
+    segments->is_udp = is_v4 && ip[IP_PROTOCOL] == IP_PROTOCOL_UDP;
+    if (bytes == 0)
         segments->segment_bytes = 0;
-        return;
-    }
     if (segments->segment_bytes == 0)
         return;
     segments->ip_bytes = ip_bytes;
-    segments->header_bytes = ip_bytes + tcp_bytes; /* of a packet in: more had been copied */
+    segments->header_bytes = ip_bytes + bytes; /* of a packet in: more had been copied */
 }
 
 static void copy_payload(const struct segments *segments, size_t from, size_t len, uint8_t *memory)
@@ -125,29 +147,38 @@ static void copy_payload(const struct segments *segments, size_t from, size_t le
 static void adjust_headers(const struct segments *segments, uint8_t *packet, size_t len,
                            bool is_last)
 {
-    uint8_t *tcp = packet + segments->ip_bytes;
+    uint8_t *transport = packet + segments->ip_bytes;
+    uint8_t protocol = packet[IP_PROTOCOL];
+    size_t transport_len = len - segments->ip_bytes;
+    uint8_t *field = transport + (segments->is_udp ? (int)UDP_CHECKSUM : (int)TCP_CHECKSUM_OFFSET);
     struct checksum sum = {0};
 
     put_u16(packet + IP_TOTAL_LENGTH, (uint16_t)len);
-    if (get_u16(packet + IP_ID) != 0) /* 0 says: atomic, without an identification */
-        put_u16(packet + IP_ID, (uint16_t)(get_u16(packet + IP_ID) + segments->index));
+    put_u16(packet + IP_ID, (uint16_t)(get_u16(packet + IP_ID) + segments->index));
     put_u16(packet + IP_CHECKSUM, 0);
     checksum_add(&sum, (struct bytes){packet, segments->ip_bytes});
     put_u16(packet + IP_CHECKSUM, checksum_finish(&sum));
 
+    if (segments->is_udp)
+        put_u16(transport + UDP_LENGTH, (uint16_t)transport_len);
+    else
+        adjust_tcp(segments, transport, is_last);
+    put_u16(field, 0);
+    struct ip_addr src = ip_addr_from_v4(get_u32(packet + IP_ADDRESSES));
+    struct ip_addr dst = ip_addr_from_v4(get_u32(packet + IP_ADDRESSES + 4));
+    sum = (struct checksum){0};
+    checksum_add_pseudo(&sum, &src, &dst, protocol, transport_len);
+    checksum_add(&sum, (struct bytes){transport, transport_len});
+    put_u16(field, final(segments, checksum_finish(&sum)));
+}
+
+static void adjust_tcp(const struct segments *segments, uint8_t *tcp, bool is_last)
+{
     put_u32(tcp + TCP_SEQ, get_u32(tcp + TCP_SEQ) + (uint32_t)segments->done_bytes);
     if (!is_last)
         tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
     if (segments->index > 0)
         tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
-    put_u16(tcp + TCP_CHECKSUM_OFFSET, 0);
-    struct ip_addr src = ip_addr_from_v4(get_u32(packet + IP_ADDRESSES));
-    struct ip_addr dst = ip_addr_from_v4(get_u32(packet + IP_ADDRESSES + 4));
-    size_t tcp_len = len - segments->ip_bytes;
-    sum = (struct checksum){0};
-    checksum_add_pseudo(&sum, &src, &dst, IP_PROTOCOL_TCP, tcp_len);
-    checksum_add(&sum, (struct bytes){tcp, tcp_len});
-    put_u16(tcp + TCP_CHECKSUM_OFFSET, checksum_finish(&sum));
 }
 
 /* As the device does it: the field holds the sum of the pseudo-header already. */
@@ -160,7 +191,7 @@ static void complete_checksum(const struct segments *segments, uint8_t *packet, 
         return;
     checksum_add(&sum,
                  (struct bytes){packet + segments->checksum_start, len - segments->checksum_start});
-    put_u16(packet + field, checksum_finish(&sum));
+    put_u16(packet + field, final(segments, checksum_finish(&sum)));
 }
 
 static uint16_t get_u16(const uint8_t *at)

@@ -1,7 +1,7 @@
 /* Packets as they look on a wire: a packet that carries several segments at once (segment_bytes
  * above 0: GSO on the way out, GRO on the way in) is cut into the ordinary ones it stands for, and
  * a checksum that was left to the device is completed. For those who show packets or write them
- * down. */
+ * down, and for merged datagrams, which UDP has to keep apart. */
 #ifndef TUNTCP_SEGMENTS_H
 #define TUNTCP_SEGMENTS_H
 
@@ -12,7 +12,8 @@ enum { SEGMENT_MAX_BYTES = IPV4_PACKET_MAX_BYTES + PACKET_HEADER_MAX_BYTES };
 struct segments {
     uint8_t header[PACKET_HEADER_MAX_BYTES]; /* IP and TCP, as the first segment has them */
     size_t header_bytes;
-    size_t ip_bytes; /* of `header`; 0: not cut, not TCP over IPv4 */
+    size_t ip_bytes; /* of `header`; 0: not cut, neither TCP nor UDP over IPv4 */
+    bool is_udp;
     struct bytes payload[2];
     size_t payload_bytes;
     size_t segment_bytes; /* payload of each; all of it when there is just one */

@@ -34,7 +34,8 @@
 static enum drop check(struct stack *stack, const struct ipv4_packet *ip);
 static bool asks_to_forward(struct bytes options);
 static enum drop refuse(struct stack *stack, const struct ipv4_packet *ip, enum drop drop);
-static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok);
+static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip,
+                         const struct packet_in *packet);
 static enum drop collect(struct stack *stack, const struct ipv4_packet *fragment);
 static struct flow_id flow_of(const struct ipv4_packet *ip);
 
@@ -57,7 +58,7 @@ enum drop ip_input(struct stack *stack, const struct packet_in *packet)
         return refuse(stack, &ip, drop);
     if (ip.more_fragments || ip.fragment_offset_bytes > 0)
         return collect(stack, &ip);
-    return deliver(stack, &ip, packet->checksum_ok);
+    return deliver(stack, &ip, packet);
 }
 
 void ip_on_time(struct stack *stack)
@@ -130,13 +131,14 @@ static bool asks_to_forward(struct bytes options)
     return end == SOURCE_ROUTE_GOES_ON || end == SOURCE_ROUTE_MALFORMED;
 }
 
-static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok)
+static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip,
+                         const struct packet_in *packet)
 {
     switch (ip->protocol) {
     case IP_PROTOCOL_TCP:
-        return tcp_input(stack, ip, checksum_ok);
+        return tcp_input(stack, ip, packet);
     case IP_PROTOCOL_UDP:
-        return udp_input(stack, ip, checksum_ok);
+        return udp_input(stack, ip, packet->checksum_ok);
     case IP_PROTOCOL_ICMP:
         return icmp_input(stack, ip);
     default:
@@ -160,7 +162,7 @@ static enum drop collect(struct stack *stack, const struct ipv4_packet *fragment
                       "fragments of an older datagram make room for these");
     if (drop != DROP_NOT)
         return refuse(stack, fragment, drop);
-    return complete ? deliver(stack, &whole, false) : DROP_NOT;
+    return complete ? deliver(stack, &whole, &(struct packet_in){0}) : DROP_NOT;
 }
 
 static struct flow_id flow_of(const struct ipv4_packet *ip)

@@ -43,7 +43,7 @@ static void note_heard(struct tcb *tcb, const struct tcp_segment *seg)
 
 enum drop tcp_arrives(struct tcb *tcb, const struct tcp_segment *seg)
 {
-    tcb->segments_received++;
+    tcb->segments_received += tcp_segment_count((uint32_t)seg->payload.len, seg->segment_bytes);
     note_heard(tcb, seg);
     return tcb->state == TCPS_SYN_SENT ? arrives_syn_sent(tcb, seg) : arrives_otherwise(tcb, seg);
 }

@@ -35,8 +35,22 @@ static bool is_text_for_nobody(const struct tcb *tcb, const struct tcp_segment *
            seq_gt(seg->seq + (uint32_t)seg->payload.len, tcb->rcv_nxt);
 }
 
+/* What "full-sized" means: the largest segment seen, of several merged ones the size of each. */
+static void note_segment_size(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    uint32_t len = (uint32_t)seg->payload.len;
+    uint32_t size = seg->segment_bytes > 0 && seg->segment_bytes < len ? seg->segment_bytes : len;
+
+    if (size > tcb->rcv_mss && size <= tcb_announced_mss(tcb))
+        tcb->rcv_mss = size;
+}
+
 /* When to acknowledge, 9293 3.8.6.3: at once for a hole (MAY-13) or its end, and for every second
- * full-sized segment (SHLD-19); else with a delay (SHLD-18) of delayed_ack_us (MUST-40). */
+ * full-sized segment (SHLD-19); else with a delay (SHLD-18) of delayed_ack_us (MUST-40). Departure
+ * from SHLD-19: segments that the device has merged, or that have come in one batch, have one ACK
+ * together. MUST-58 and MUST-59 want it so, and an ACK costs as much as it does to receive three
+ * segments. A sender whose window is opened by few ACKs sends in bursts; stretch_acks=off spares it
+ * that, see acknowledgment_of() in output.c. */
 static void schedule_ack(struct tcb *tcb, uint32_t taken, bool in_order, bool had_holes)
 {
     tcb->unacked_bytes += taken;
@@ -76,8 +90,7 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     struct bytes text = seg->payload;
 
     bool repeats = sack_note_duplicate(tcb, seq, seq + (uint32_t)text.len);
-    if (text.len > tcb->rcv_mss && text.len <= tcb_announced_mss(tcb))
-        tcb->rcv_mss = (uint32_t)text.len;
+    note_segment_size(tcb, seg);
     if (seq_lt(seq, tcb->rcv_nxt)) { /* only the new part */
         text = bytes_skip(text, tcb->rcv_nxt - seq);
         seq = tcb->rcv_nxt;

@@ -261,19 +261,22 @@ static enum drop deliver(struct stack *stack, const struct flow_id *id,
     return DROP_TCP_CLOSED_PORT;
 }
 
-enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok)
+enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip,
+                    const struct packet_in *packet)
 {
     struct tcp_segment seg;
 
     if (!ip_addr_is_valid_source(&ip->src)) /* MUST-63; MUST-57: ip/ lets only our addresses in */
         return stack_drop(stack, DROP_TCP_BAD_ADDRESS, NULL);
-    if (!checksum_ok && !tcp_checksum_is_right(ip->payload, &ip->src, &ip->dst)) /* MUST-3 */
+    if (!packet->checksum_ok &&
+        !tcp_checksum_is_right(ip->payload, &ip->src, &ip->dst)) /* MUST-3 */
         return stack_drop(stack, DROP_TCP_CHECKSUM, NULL);
     enum drop drop = tcp_parse(ip->payload, &seg);
     if (drop != DROP_NOT)
         return stack_drop(stack, drop, NULL);
     seg.tos = ip->tos;
     seg.ip_options = ip->options;
+    seg.segment_bytes = packet->segment_bytes;
     struct flow_id id = {.local = ip->dst,
                          .remote = ip->src,
                          .local_port = seg.dst_port,

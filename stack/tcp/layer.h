@@ -41,7 +41,8 @@ struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local
 int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack);
 void tcp_layer_free(struct tcp_layer *tcp);
 /* A segment for us; its checksum has still to be verified unless checksum_ok. */
-enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip, bool checksum_ok);
+enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip,
+                    const struct packet_in *packet);
 void tcp_on_icmp_error(struct stack *stack, const struct icmp_error *error);
 void tcp_layer_on_time(struct stack *stack);
 uint64_t tcp_layer_next_deadline_us(const struct stack *stack);

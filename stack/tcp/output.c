@@ -518,6 +518,30 @@ static uint16_t announce_window(struct tcb *tcb)
     return (uint16_t)raw;
 }
 
+/* SEG.ACK: RCV.NXT. With stretch_acks off an ACK alone goes forward by two full-sized segments at
+ * most (SHLD-19), and others follow it. */
+static uint32_t acknowledgment_of(const struct tcb *tcb, const struct plan *plan)
+{
+    uint32_t step = 2 * tcb->rcv_mss;
+    bool may_stretch = tcb->config->stretch_acks || plan->len > 0 || plan->flags != TCP_ACK ||
+                       !tcb_is_synchronized(tcb);
+
+    return may_stretch || tcb->rcv_nxt - tcb->last_ack_sent <= step ? tcb->rcv_nxt
+                                                                    : tcb->last_ack_sent + step;
+}
+
+/* SEG.WND of an ACK that stays behind RCV.NXT: to the same right edge. */
+static uint16_t window_behind(struct tcb *tcb, uint32_t ack)
+{
+    uint32_t unit = 1u << tcb->rcv_wnd_shift;
+    uint32_t raw = (tcb->rcv_adv - ack + unit - 1) / unit;
+
+    if (raw > UINT16_MAX)
+        raw = UINT16_MAX;
+    tcb->rcv_adv = seq_max(tcb->rcv_adv, ack + raw * unit);
+    return (uint16_t)raw;
+}
+
 /* The window of a SYN is never scaled, RFC 7323 2.2. */
 static uint16_t announce_syn_window(struct tcb *tcb)
 {
@@ -643,7 +667,7 @@ static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
         if (!plan->is_loss_probe)
             undo_on_resent(tcb, plan->resent);
         tcb->recovery.send_one = false;
-        tcb->retransmit_count++;
+        tcb->retransmit_count += tcp_segment_count(plan->len, tcb->snd_mss);
         tcb->resent_bytes += occupied;
         tcb_trace(tcb, (struct trace_event){.kind = TRACE_RETRANSMIT,
                                             .cause = plan->cause,
@@ -691,11 +715,13 @@ static bool remember(struct tcb *tcb, const struct plan *plan)
 
 /* An acknowledgment has gone out. On data it is no duplicate ACK, and has perhaps no room for a
  * SACK block: then a hole is reported by one of its own as well. */
-static void after_ack(struct tcb *tcb, const struct plan *plan, unsigned sack_count)
+static void after_ack(struct tcb *tcb, const struct plan *plan, const struct tcp_segment *seg)
 {
-    tcb->ack_now = tcb->ack_now && plan->len > 0 && sack_count == 0 && sack_is_due(tcb);
-    tcb->unacked_bytes = 0;
-    tcb->last_ack_sent = tcb->rcv_nxt;
+    bool hole_is_untold = plan->len > 0 && seg->options.sack_count == 0 && sack_is_due(tcb);
+
+    tcb->unacked_bytes = tcb->rcv_nxt - seg->ack;
+    tcb->ack_now = tcb->ack_now && (hole_is_untold || tcb->unacked_bytes > 0);
+    tcb->last_ack_sent = seg->ack;
     tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
 }
 
@@ -735,8 +761,10 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
                                        : ecn_flags(tcb, plan->is_new_data);
     fill_options(tcb, plan, &seg.options);
     if (plan->flags & TCP_ACK)
-        seg.ack = tcb->rcv_nxt;
+        seg.ack = acknowledgment_of(tcb, plan);
     seg.wnd = plan->flags & TCP_SYN ? announce_syn_window(tcb) : announce_window(tcb);
+    if (plan->flags & TCP_ACK && seg.ack != tcb->rcv_nxt)
+        seg.wnd = window_behind(tcb, seg.ack);
     if (plan->len > 0) {
         uint32_t first = tcb_first_data_seq(tcb);
         ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
@@ -750,8 +778,8 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
     fill_urgent(tcb, &seg);
     write_headers(tcb, &seg, out);
     if (plan->flags & TCP_ACK && !plan->is_keepalive)
-        after_ack(tcb, plan, seg.options.sack_count);
-    tcb->segments_sent++;
+        after_ack(tcb, plan, &seg);
+    tcb->segments_sent += tcp_segment_count(plan->len, out->segment_bytes);
     return true;
 }
 

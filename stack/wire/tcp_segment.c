@@ -62,3 +62,10 @@ uint32_t tcp_segment_len(const struct tcp_segment *seg)
     return (uint32_t)seg->payload.len + (seg->flags & TCP_SYN ? 1 : 0) +
            (seg->flags & TCP_FIN ? 1 : 0);
 }
+
+uint32_t tcp_segment_count(uint32_t payload_bytes, uint32_t segment_bytes)
+{
+    if (segment_bytes == 0 || payload_bytes <= segment_bytes)
+        return 1;
+    return (payload_bytes + segment_bytes - 1) / segment_bytes;
+}

@@ -34,6 +34,8 @@ struct tcp_segment {
     /* Of the IP header that carried it. tcp_parse() does not see that: its caller fills them in. */
     uint8_t tos;             /* DSCP (6 bits) and ECN (2 bits) */
     struct bytes ip_options; /* for a source route */
+    /* Of the device, alike: payload of each segment when it has merged several; 0: just one. */
+    uint32_t segment_bytes;
 };
 
 /* Parse the header. The checksum is verified by tcp_checksum_is_right(), before. */
@@ -48,5 +50,8 @@ size_t tcp_emit(const struct tcp_segment *seg, enum tcp_syn_style style,
 
 /* SEG.LEN: payload plus one for SYN and one for FIN. */
 uint32_t tcp_segment_len(const struct tcp_segment *seg);
+/* How many segments a packet stands for that carries `payload_bytes`, `segment_bytes` in each; 0:
+ * all in one. */
+uint32_t tcp_segment_count(uint32_t payload_bytes, uint32_t segment_bytes);
 
 #endif

@@ -415,7 +415,7 @@ static enum drop deliver(struct talk *t, const uint8_t *packet, size_t len)
     uint8_t *copy = malloc(len); /* of exactly that size, so that reading past it is seen */
 
     memcpy(copy, packet, len);
-    struct packet_in in = {.bytes = {copy, len}};
+    struct packet_in in = {.bytes = {copy, len}, .segment_bytes = t->merged_bytes};
     t->drop = stack_input(t->stack, &in, t->now_us);
     free(copy);
     talk_pull(t);

@@ -82,6 +82,8 @@ struct talk {
     enum drop drop;               /* of the last packet */
     unsigned events[TRACE_COUNT]; /* count by enum trace_kind */
     unsigned ready_events;        /* connections yielded by stack_next_ready() */
+    uint32_t merged_bytes;        /* what the peer sends is segments of this size, merged by the
+                                     device; 0: each is one */
     bool is_holding;              /* true: output is not pulled until it is false again */
 
     uint32_t heard_win; /* the window of the last segment that we_send() has found */

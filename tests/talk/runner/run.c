@@ -703,6 +703,13 @@ static void on_release(struct runner *r)
     talk_pull(r->t);
 }
 
+/* From now on each segment of the peer's stands for several of this size; 0: for itself. */
+static void on_merged(struct runner *r)
+{
+    r->t->merged_bytes = (uint32_t)take_number(r);
+    expect_end(r);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct runner *);
@@ -716,6 +723,7 @@ static const struct {
     {"abort", on_abort, false},       {"nothing", on_nothing, false},
     {"hold", on_hold, false},         {"release", on_release, false},
     {"change", on_change, false},     {"assert", on_assert, true},
+    {"merged", on_merged, false},
 };
 
 static void run_event(struct runner *r)

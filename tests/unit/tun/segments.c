@@ -2,6 +2,7 @@
 #include "../unit.h"
 
 #include "../../../stack/wire/ipv4.h"
+#include "../../../stack/wire/udp.h"
 #include "../../../tun/segments.h"
 #include "../view/packets.h"
 
@@ -96,6 +97,66 @@ START_TEST(checksum_left_to_the_device_is_completed)
 }
 END_TEST
 
+START_TEST(checksum_that_was_never_finished_is_completed)
+{
+    struct packet p = segment(true, 80, TCP_ACK, 1, 1, 500, "abc", NULL);
+    struct packet_in in = {.bytes = packet_bytes(&p),
+                           .checksum_ok = true,
+                           .checksum_needed = true,
+                           .checksum_start = IPV4_HEADER_BYTES,
+                           .checksum_offset = TCP_CHECKSUM_OFFSET};
+    struct segments segments;
+    struct checksum pseudo = {0};
+    struct ip_addr src = end_address(true);
+    struct ip_addr dst = end_address(false);
+
+    checksum_add_pseudo(&pseudo, &src, &dst, IP_PROTOCOL_TCP, p.len - IPV4_HEADER_BYTES);
+    struct writer field = writer_of(p.memory + IPV4_HEADER_BYTES + TCP_CHECKSUM_OFFSET, 2);
+    write_u16(&field, checksum_fold(&pseudo));
+    segments_of_in(&segments, &in);
+    next(&segments);
+    ck_assert_uint_eq(segments_next(&segments, memory), 0);
+}
+END_TEST
+
+START_TEST(datagrams_are_cut_with_a_header_each)
+{
+    struct udp_datagram udp = {
+        .src_port = 53, .dst_port = 4000, .payload = {(const uint8_t *)"0123456789", 10}};
+    struct ip_addr src = end_address(true), dst = end_address(false);
+    struct ipv4_packet ip = {.src = src, .dst = dst, .ttl = 64, .protocol = IP_PROTOCOL_UDP};
+    uint8_t packet[64];
+    size_t len = ipv4_emit(&ip, UDP_HEADER_BYTES + 10, packet, sizeof packet);
+    len += udp_emit(&udp, &src, &dst, packet + len, sizeof packet - len);
+    struct packet_in in = {.bytes = {packet, len}, .checksum_ok = true, .segment_bytes = 4};
+    struct segments segments;
+
+    segments_of_in(&segments, &in);
+    for (size_t at = 0; at < 10; at += 4) {
+        len = segments_next(&segments, memory);
+        ck_assert_int_eq(ipv4_parse((struct bytes){memory, len}, false, &ip), DROP_NOT);
+        ck_assert_int_eq(udp_parse(ip.payload, &src, &dst, false, &udp), DROP_NOT);
+        ck_assert_uint_eq(udp.src_port, 53);
+        ck_assert_uint_eq(udp.payload.len, at < 8 ? 4 : 2);
+        ck_assert_mem_eq(udp.payload.data, &"0123456789"[at], udp.payload.len);
+    }
+    ck_assert_uint_eq(segments_next(&segments, memory), 0);
+}
+END_TEST
+
+START_TEST(packet_that_the_device_is_wrong_about_is_passed_on_as_it_is)
+{
+    struct packet p = segment(true, 80, TCP_ACK, 1, 1, 500, "0123456789", NULL);
+    struct packet_in in = {
+        .bytes = packet_bytes(&p), .segment_bytes = 4, .drop = DROP_DEVICE_HEADER};
+    struct segments segments;
+
+    segments_of_in(&segments, &in);
+    ck_assert_uint_eq(segments_next(&segments, memory), p.len);
+    ck_assert_mem_eq(memory, p.memory, p.len);
+}
+END_TEST
+
 START_TEST(broken_packet_is_passed_on_as_it_is)
 {
     struct packet p = segment(true, 80, TCP_ACK, 1, 1, 500, "0123456789", NULL);
@@ -117,6 +178,9 @@ static void tests(TCase *tc)
     tcase_add_test(tc, fin_and_push_stand_on_the_last_piece_only);
     tcase_add_test(tc, piece_across_the_two_spans_is_whole);
     tcase_add_test(tc, checksum_left_to_the_device_is_completed);
+    tcase_add_test(tc, checksum_that_was_never_finished_is_completed);
+    tcase_add_test(tc, datagrams_are_cut_with_a_header_each);
+    tcase_add_test(tc, packet_that_the_device_is_wrong_about_is_passed_on_as_it_is);
     tcase_add_test(tc, broken_packet_is_passed_on_as_it_is);
 }
 
