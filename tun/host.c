@@ -462,15 +462,18 @@ static void input(struct host *host, const struct packet_in *in)
         dns_on_time(host->dns, host->now_us);
 }
 
-/* Merged segments are one arrival, merged datagrams are many: UDP keeps them apart. */
+/* Merged segments are one arrival. Merged datagrams are many, for UDP keeps them apart, and an ICMP
+ * error may quote one: with its checksum, so that is finished. */
 static void input_from_device(struct host *host, const struct packet_in *in)
 {
-    struct segments pieces;
+    bool may_be_udp =
+        in->checksum_needed ? in->checksum_offset != TCP_CHECKSUM_OFFSET : in->segment_bytes > 0;
+    struct segments pieces = {0};
     size_t len;
 
-    if (in->segment_bytes > 0)
+    if (may_be_udp && in->drop == DROP_NOT)
         segments_of_in(&pieces, in);
-    if (in->segment_bytes == 0 || !pieces.is_udp) {
+    if (!pieces.is_udp) {
         input(host, in);
         return;
     }
