@@ -152,6 +152,28 @@ bool host_option_take(struct host_options *options, int code, const char *value,
     return false;
 }
 
+/* getopt_long() leaves a short option in optopt, a long one in the word just passed. */
+bool host_option_complain(const char *program, const char *short_options, int code, char **argv,
+                          char *error, size_t room)
+{
+    const char *word = argv[optind - 1];
+    bool is_known =
+        optopt >= HOST_OPTION_FIRST || (optopt > 0 && strchr(short_options, optopt) != NULL);
+    bool is_short = optopt != 0 && optopt < HOST_OPTION_FIRST;
+
+    if (code == '?' && is_known) /* only a long option can be given a value that it does not take */
+        snprintf(error, room, "%s: this option takes no value", word);
+    else if (code == ':' && is_short)
+        snprintf(error, room, "-%c needs a value", optopt);
+    else if (code == ':')
+        snprintf(error, room, "%s needs a value", word);
+    else if (is_short)
+        snprintf(error, room, "-%c is not an option of %s", optopt, program);
+    else
+        snprintf(error, room, "%s is not an option of %s", word, program);
+    return false;
+}
+
 bool host_options_check(const struct host_options *options, char *error, size_t room)
 {
     const struct host_config *config = &options->config;

@@ -33,6 +33,9 @@ void host_options_init(struct host_options *options);
 /* One option as getopt_long() found it. False with one line in `error`. */
 bool host_option_take(struct host_options *options, int code, const char *value, char *error,
                       size_t room);
+/* getopt_long() gave '?' or ':': the line in `error` that says why. Returns false. */
+bool host_option_complain(const char *program, const char *short_options, int code, char **argv,
+                          char *error, size_t room);
 /* After the last option: do they go together? False with one line in `error`. */
 bool host_options_check(const struct host_options *options, char *error, size_t room);
 /* What --lab=list prints. */

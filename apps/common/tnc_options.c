@@ -72,7 +72,6 @@ static bool take_time(const char *option, const char *value, uint64_t *us, char 
                       size_t room);
 static bool take_gateway(struct source_route *route, const char *value, char *error, size_t room);
 static bool take_get(struct tnc_options *options, const char *path, char *error, size_t room);
-static bool complain_of_option(int code, char **argv, char *error, size_t room);
 static bool take_words(struct tnc_options *options, int count, char **word, char *error,
                        size_t room);
 static bool take_listen_words(struct tnc_options *options, int count, char **word, char *error,
@@ -139,7 +138,7 @@ static bool take_option(struct tnc_options *options, int code, char **argv, char
         return true;
     }
     if (code == '?' || code == ':')
-        return complain_of_option(code, argv, error, room);
+        return host_option_complain("tnc", short_options, code, argv, error, room);
     if (code >= HOST_OPTION_FIRST && code < HOST_OPTION_END)
         return host_option_take(&options->common, code, optarg, error, room);
     return take_value(options, code, optarg, error, room);
@@ -243,25 +242,6 @@ static bool take_get(struct tnc_options *options, const char *path, char *error,
         return false;
     }
     return true;
-}
-
-/* getopt_long() leaves a short option in optopt, a long one in the word just passed. */
-static bool complain_of_option(int code, char **argv, char *error, size_t room)
-{
-    const char *word = argv[optind - 1];
-    bool is_known =
-        optopt >= HOST_OPTION_FIRST || (optopt > 0 && strchr(short_options, optopt) != NULL);
-    bool is_short = optopt != 0 && optopt < HOST_OPTION_FIRST;
-
-    if (code == '?' && is_known) /* only a long option can be given a value that it does not take */
-        snprintf(error, room, "%s: this option takes no value", word);
-    else if (is_short)
-        snprintf(error, room, "-%c %s", optopt,
-                 code == ':' ? "needs a value" : "is not an option of tnc");
-    else
-        snprintf(error, room, "%s %s", word,
-                 code == ':' ? "needs a value" : "is not an option of tnc");
-    return false;
 }
 
 static bool take_words(struct tnc_options *options, int count, char **word, char *error,
