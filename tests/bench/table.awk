@@ -1,0 +1,62 @@
+# The table of scripts/bench and which of its bounds hold. Exit code 1 with check=1 when one does not.
+
+function figure(value) { return !value ? "" : sprintf(value < 100 ? "%.2f" : "%.0f", value) }
+# How many times the better: for a time the other's over ours.
+function ratio(unit, ours, theirs) { return !ours || !theirs ? "" : sprintf("%.2f", ours / theirs) }
+
+function bound(text, is_measured, holds) {
+    if (!is_measured) return
+    printf "  %-5s %s\n", holds ? "holds" : "FAILS", text
+    bad += !holds
+}
+
+# tuntcp over another side: at least so much.
+function at_least(what, row, ours, theirs, least,    a, b) {
+    a = median(row, ours); b = median(row, theirs); sub(/_.*/, "", theirs)
+    bound(sprintf("%s: %.2f of %s, wanted at least %.2f", what, b ? a / b : 0, theirs, least), a && b, a >= least * b)
+}
+
+END {
+    n = rows_of(line)
+    head = "%-30s %10s %10s %10s %10s %11s %10s\n"
+    printf head, "", "ceiling", "kernel", "lwIP", "tuntcp", "of ceiling", "of kernel"
+    for (i = 1; i <= n; i++) {
+        split(line[i], f, "|")
+        us = median(f[3], f[6])
+        if (!us) continue
+        ceiling = median(f[3], f[4]); kernel_value = median(f[3], f[5])
+        printf head, f[1] ", " f[2], figure(ceiling), figure(kernel_value), figure(f[7] == "" ? 0 : median(f[3], f[7])),
+            figure(us), ratio(f[2], us, ceiling), ratio(f[2], us, kernel_value)
+    }
+    if (count["idle_cpu", "tuntcp"])
+        printf "processor time with 54,000 idle: %.3f %%\n", median("idle_cpu", "tuntcp")
+    printf "medians of %d, Linux %s, %d processors, kernel side: %s\n\n", runs, kernel, cpus, cc
+
+    print "bounds:"
+    at_least("bulk send", "send", "tuntcp", "ceiling_1", 0.85)
+    at_least("bulk send", "send", "tuntcp", "kernel", 0.7)
+    at_least("bulk receive", "receive", "tuntcp", "ceiling_1", 0.85)
+    at_least("bulk receive", "receive", "tuntcp", "kernel", 0.7)
+    at_least("bulk send, zero copy", "send", "tuntcp_zero", "ceiling_0", 0.85)
+    at_least("bulk send, zero copy", "send", "tuntcp_zero", "kernel", 0.9)
+    at_least("bulk receive, zero copy", "receive", "tuntcp_zero", "ceiling_0", 0.85)
+    at_least("bulk receive, zero copy", "receive", "tuntcp_zero", "kernel", 0.9)
+    at_least("bulk send, no offload", "send", "tuntcp_plain", "ceiling_plain", 0.9)
+    at_least("bulk receive, no offload", "receive", "tuntcp_plain", "ceiling_plain", 0.85)
+    us = median("ping", "tuntcp"); ceiling = median("ping", "ceiling"); kernel_value = median("ping", "kernel")
+    bound(sprintf("ping-pong: %.2f of the ceiling's time, wanted at most 1.10", ceiling ? us / ceiling : 0), us && ceiling, us <= 1.1 * ceiling)
+    bound(sprintf("ping-pong: %.2f of the kernel's time, wanted less", kernel_value ? us / kernel_value : 0), us && kernel_value, us < kernel_value)
+    at_least("connect+close", "cc", "tuntcp", "ceiling", 0.95)
+    at_least("connect+close", "cc", "tuntcp", "kernel", 1.7)
+    at_least("request+response", "crr", "tuntcp", "ceiling", 0.9)
+    at_least("request+response", "crr", "tuntcp", "kernel", 1.6)
+    a = median("crr_54k", "tuntcp"); b = median("crr", "tuntcp")
+    bound(sprintf("request+response beside 54,000 idle: %.2f of that with none, wanted at least 0.95", b ? a / b : 0), a && b, a >= 0.95 * b)
+    a = median("idle_cpu", "tuntcp")
+    bound(sprintf("processor time with 54,000 idle: %.3f %%, wanted at most 0.1", a), count["idle_cpu", "tuntcp"], a <= 0.1)
+    a = failed["tuntcp"] + failed["tuntcp_zero"] + failed["tuntcp_plain"]
+    bound(sprintf("failed connections: %d, wanted none", a), 1, a == 0)
+    for (side in failed)
+        if (failed[side] && side !~ /^tuntcp/) printf "  (%d failed of %s)\n", failed[side], side
+    exit check && bad > 0
+}
