@@ -8,7 +8,11 @@
 #                   ROWS="TIME-WAIT SYN" prints the rows with both words
 #   make conformance RFC 9293 clause by clause: where each requirement is met and tested; 1 if one lacks
 #   make mutants    do the tests have teeth? puts small mistakes into stack/tcp, one at a time
-#   make bench      speed, as ratios measured side by side in one run
+#   make bench      speed, as ratios measured side by side in one run: the device's limit, the kernel, lwIP; needs
+#                   root or a user namespace; BENCH="--runs 3 ping" as scripts/bench --help says
+#   make bench-cpu  the stack alone against memcpy
+#   make bench-growth cost of a segment beside up to a million idle connections, and what those take
+#   make instructions instructions per segment on the hot paths, with bounds; needs valgrind
 #   make bench-loss transfers over bad links, tuntcp against the kernel; real time, needs root or a user namespace
 #   make lint       stack/ makes no system call and has no global variable; layout is clang-format's
 #   make format     lay out all C files
@@ -119,6 +123,10 @@ walk:
 clean:
 	rm -rf build
 
+# lwip.c is compared with, where Debian's liblwip-dev is installed; nothing else knows of it.
+has_lwip := $(wildcard /usr/include/lwip/lwip/init.h)
+bench_peers := $(patsubst %.c,$(out)/%,$(filter-out $(if $(has_lwip),,%/lwip.c),$(wildcard tests/bench/peers/*.c)))
+
 # ---- real peers: programs in tests/e2e/*.c are the other end, on the kernel's sockets, or an end of our own that
 # does what tnc does not
 
@@ -128,23 +136,35 @@ $(e2e_programs): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
 
 # TOPICS="dns_and_get listen" runs these files of tests/e2e only.
-e2e: $(apps) $(e2e_programs)
+e2e: $(apps) $(e2e_programs) $(bench_peers)
 	@OUT=$(out) TNC=$(out)/tnc tests/e2e/run $(TOPICS)
 
 # ---- speed
 
 bench_programs := $(patsubst %.c,$(out)/%,$(wildcard tests/bench/*.c))
 
-$(bench_programs): $(out)/%: $(out)/%.o $(out)/tun/link.o $(out)/tun/link_text.o $(out)/libtuntcp.a
+bench_common := $(call objects_of,$(wildcard tests/bench/common/*.c))
+
+$(bench_programs): $(out)/%: $(out)/%.o $(bench_common) $(out)/tun/link.o $(out)/tun/link_text.o $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
-
-bench: $(bench_programs)
-	$(call run,$^)
-
-bench_peers := $(patsubst %.c,$(out)/%,$(wildcard tests/bench/peers/*.c))
 
 $(bench_peers): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
-	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(peer_libs)
+
+# BENCH="--runs 3 ping cc" measures these rows only; scripts/bench --help.
+bench: $(apps) $(bench_peers)
+	@TBENCH=$(out)/tbench PEERS=$(out)/tests/bench/peers scripts/bench $(BENCH)
+
+.PHONY: bench-cpu bench-growth instructions
+bench-cpu: $(out)/tests/bench/bulk
+	@$<
+
+# GROWTH=100000 goes up to so many connections.
+bench-growth: $(out)/tests/bench/growth
+	@$< $(GROWTH)
+
+instructions: $(out)/tests/bench/instructions
+	@scripts/instructions $<
 
 # LOSS="--seeds 3 10mbit" measures the cells of that name only, with three seeds each.
 .PHONY: bench-loss

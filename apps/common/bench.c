@@ -213,7 +213,8 @@ static enum exit_code loop(struct bench *bench)
 static bool is_limit_reached(const struct bench *bench)
 {
     const struct bench_result *result = bench->result;
-    uint64_t done = bench->config->mode == BENCH_SOURCE ? result->bytes : result->transactions;
+    bool is_source = bench->config->mode == BENCH_SOURCE;
+    uint64_t done = is_source ? result->bytes : result->transactions + result->failed;
 
     if (bench->config->limit > 0)
         return done >= bench->config->limit;

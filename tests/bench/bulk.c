@@ -13,37 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "../../stack/stack.h"
-#include "../../stack/tcp/tcp.h"
 #include "../../stack/wire/checksum.h"
-#include "../../tun/link.h"
+#include "common/pair.h"
 
 enum {
     BULK_BYTES = 64 << 20,
     RUNS = 5,
-    TURN_US = 20,
-    PACKET_MAX_BYTES = 1 << 16,
     BLOCK_BYTES = 1448,
     WORKING_SET_BYTES = 1 << 20,
-};
-
-struct end {
-    struct stack *stack;
-    uint64_t random_state;
-};
-
-struct pair {
-    struct end client, server;
-    struct tcb *sender, *receiver;
-    uint64_t now_us;
-};
-
-struct way {
-    const char *name;
-    uint32_t gso_max_bytes;
-    bool checksum_offload;
 };
 
 static const struct way ways[] = {
@@ -58,7 +36,6 @@ static uint8_t source[WORKING_SET_BYTES], target[WORKING_SET_BYTES];
 static double bulk_mb_per_s(const struct way *way);
 static double memcpy_mb_per_s(void);
 static double checksum_mb_per_s(void);
-static double median(double *values);
 static void print_row(const char *name, double mb_per_s, double ratio);
 
 int main(void)
@@ -81,37 +58,16 @@ int main(void)
         }
     }
     printf("%-52s %10s %12s\n", "CPU time, medians of 5", "MB/s", "of memcpy");
-    print_row("memcpy, 1448-byte blocks in 1 MiB", median(copy), 1);
-    print_row("checksum, 1448-byte blocks in 1 MiB", median(sum), median(sum_ratio));
+    print_row("memcpy, 1448-byte blocks in 1 MiB", median(copy, RUNS), 1);
+    print_row("checksum, 1448-byte blocks in 1 MiB", median(sum, RUNS), median(sum_ratio, RUNS));
     for (size_t w = 0; w < WAY_COUNT; w++)
-        print_row(ways[w].name, median(bulk[w]), median(ratio[w]));
+        print_row(ways[w].name, median(bulk[w], RUNS), median(ratio[w], RUNS));
     return EXIT_SUCCESS;
 }
 
 static void print_row(const char *name, double mb_per_s, double ratio)
 {
     printf("%-52s %10.0f %12.3f\n", name, mb_per_s, ratio);
-}
-
-static double cpu_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, RUNS, sizeof values[0], compare);
-    return values[RUNS / 2];
 }
 
 /* ---- the two measures of the machine */
@@ -146,79 +102,6 @@ static double checksum_mb_per_s(void)
 
 /* ---- two stacks */
 
-static uint64_t draw(void *context)
-{
-    return link_random(&((struct end *)context)->random_state);
-}
-
-static bool end_open(struct end *end, uint32_t address, const struct way *way)
-{
-    struct stack_config config;
-
-    stack_config_init(&config);
-    config.address[0] = ip_addr_from_v4(address);
-    config.address_count = 1;
-    config.mtu_bytes = 1500;
-    config.gso_max_bytes = way->gso_max_bytes;
-    config.checksum_offload = way->checksum_offload;
-    config.random = draw;
-    config.random_context = end;
-    end->random_state = address;
-    end->stack = stack_new(&config, 0);
-    return end->stack != NULL;
-}
-
-/* Everything that `from` has to say, straight into `to`; returns whether there was anything. */
-static bool carry(struct end *from, struct end *to, uint64_t now_us, bool checksum_ok)
-{
-    static uint8_t memory[PACKET_MAX_BYTES];
-    struct packet_out out;
-    bool any = false;
-
-    while (stack_output(from->stack, &out, now_us)) {
-        size_t len = packet_out_copy(&out, memory, sizeof memory);
-        struct packet_in in = {
-            .bytes = {memory, len}, .checksum_ok = checksum_ok, .segment_bytes = out.segment_bytes};
-        stack_input(to->stack, &in, now_us);
-        any = true;
-    }
-    return any;
-}
-
-/* One turn of both ends. When neither has anything to say, time leaps to the next deadline. */
-static void turn(struct pair *pair, bool checksum_ok)
-{
-    bool any = carry(&pair->client, &pair->server, pair->now_us, checksum_ok);
-
-    any |= carry(&pair->server, &pair->client, pair->now_us, checksum_ok);
-    pair->now_us += TURN_US;
-    if (!any) {
-        uint64_t a = stack_next_deadline_us(pair->client.stack);
-        uint64_t b = stack_next_deadline_us(pair->server.stack);
-        uint64_t next = a < b ? a : b;
-        if (next != NEVER && next > pair->now_us)
-            pair->now_us = next;
-    }
-    stack_on_time(pair->client.stack, pair->now_us);
-    stack_on_time(pair->server.stack, pair->now_us);
-}
-
-static bool pair_connect(struct pair *pair, const struct way *way)
-{
-    struct ip_addr to = ip_addr_from_v4(0x0a000001);
-    enum tcp_err error;
-
-    if (!end_open(&pair->client, 0x0a000002, way) || !end_open(&pair->server, 0x0a000001, way))
-        return false;
-    struct tcb *listener = tcp_open_passive(pair->server.stack, NULL, 5001, NULL, &error);
-    pair->sender = tcp_open_active(pair->client.stack, NULL, 0, &to, 5001, NULL, &error);
-    for (int turns = 0; turns < 100 && listener != NULL && pair->receiver == NULL; turns++) {
-        turn(pair, way->checksum_offload);
-        pair->receiver = tcp_accept(listener);
-    }
-    return pair->sender != NULL && pair->receiver != NULL;
-}
-
 /* Offer as much as fits, in application-sized writes. */
 static size_t offer(struct tcb *sender, size_t left)
 {
@@ -251,16 +134,15 @@ static double bulk_mb_per_s(const struct way *way)
     size_t sent = 0, received = 0;
     double begin = 0, seconds = 0;
 
-    if (pair_connect(&pair, way)) {
+    if (pair_open(&pair, way) && pair_connect(&pair)) {
         begin = cpu_s();
         for (long turns = 0; turns < 10000000 && received < BULK_BYTES; turns++) {
             sent += offer(pair.sender, BULK_BYTES - sent);
-            turn(&pair, way->checksum_offload);
+            pair_turn(&pair);
             received += drain(pair.receiver);
         }
         seconds = cpu_s() - begin;
     }
-    stack_free(pair.client.stack);
-    stack_free(pair.server.stack);
+    pair_close(&pair);
     return received < BULK_BYTES ? 0 : BULK_BYTES / 1e6 / seconds;
 }

@@ -398,7 +398,7 @@ static void run_churn(const struct options *options, struct result *result)
             result->failed += open_count;
             break;
         }
-        bool goes_on = limit == UINT64_MAX ? now_s() < end_s : number < limit;
+        bool has_time = limit != UINT64_MAX || now_s() < end_s;
         for (int i = 0; i < count; i++) {
             if (!advance(events[i].data.fd, events[i].events, has_request, &ok))
                 continue;
@@ -406,6 +406,7 @@ static void run_churn(const struct options *options, struct result *result)
             result->transactions += ok;
             result->failed += !ok;
             open_count--;
+            bool goes_on = has_time && number < limit;
             if (goes_on && launch(options, epoll, &number))
                 open_count++;
             else
