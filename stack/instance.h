@@ -3,6 +3,7 @@
 #define TUNTCP_INSTANCE_H
 
 #include "ip/ip.h"
+#include "memory.h"
 #include "tcp/layer.h"
 #include "udp/layer.h"
 
@@ -11,6 +12,7 @@ struct stack {
     uint64_t now_us;          /* the argument of the last verb */
     enum trace_origin origin; /* which verb or call is being served */
     struct stack_counters counters;
+    struct memory memory; /* what ip and tcp have taken */
     struct ip_layer ip;
     struct udp_layer udp;
     struct tcp_layer tcp;

@@ -6,40 +6,52 @@
  * down. A bit per slot tells which are occupied, so a jump over years costs a few operations per
  * level.
  *
+ * The list of a slot is doubly linked by numbers. The first timer of a list has no predecessor and
+ * says there which list it is in.
+ *
  * Times beyond the horizon (64^8 us, nine years) are kept in the last slot and placed anew there.
  */
 #include "wheel.h"
 
-#include <stddef.h>
+enum {
+    DIGIT_BITS = 6,
+    LIST_DUE = WHEEL_LEVELS * WHEEL_SLOTS, /* those whose time has passed, to be handed out */
+    LIST_MOVED,                            /* in the slots passed, to be placed anew */
+};
+static const uint32_t IS_FIRST = 0x80000000; /* in `previous`: the rest is the list */
 
-enum { DIGIT_BITS = 6 };
-
-void wheel_init(struct wheel *wheel, uint64_t now_us)
+void wheel_init(struct wheel *wheel, const struct wheel_timers *timers, uint64_t now_us)
 {
-    *wheel = (struct wheel){.now_us = now_us};
+    *wheel = (struct wheel){.now_us = now_us, .timers = *timers};
 }
 
-bool wheel_is_set(const struct wheel_timer *timer)
+static struct wheel_links *links_of(const struct wheel *wheel, uint32_t timer)
 {
-    return timer->previous_next != NULL;
+    return wheel->timers.links(wheel->timers.owner, timer);
 }
 
-static void link_into(struct wheel_timer **list, struct wheel_timer *timer)
+static void link_into(struct wheel *wheel, unsigned list, uint32_t timer)
 {
-    timer->next = *list;
-    timer->previous_next = list;
-    if (timer->next != NULL)
-        timer->next->previous_next = &timer->next;
-    *list = timer;
+    struct wheel_links *links = links_of(wheel, timer);
+
+    links->next = wheel->first[list];
+    links->previous = IS_FIRST | list;
+    if (links->next != 0)
+        links_of(wheel, links->next)->previous = timer;
+    wheel->first[list] = timer;
 }
 
-static void unlink_timer(struct wheel_timer *timer)
+static void unlink_timer(struct wheel *wheel, uint32_t timer)
 {
-    *timer->previous_next = timer->next;
-    if (timer->next != NULL)
-        timer->next->previous_next = timer->previous_next;
-    timer->next = NULL;
-    timer->previous_next = NULL;
+    struct wheel_links *links = links_of(wheel, timer);
+
+    if (links->previous & IS_FIRST)
+        wheel->first[links->previous & ~IS_FIRST] = links->next;
+    else
+        links_of(wheel, links->previous)->next = links->next;
+    if (links->next != 0)
+        links_of(wheel, links->next)->previous = links->previous;
+    *links = (struct wheel_links){0};
 }
 
 static int highest_bit(uint64_t value)
@@ -47,13 +59,13 @@ static int highest_bit(uint64_t value)
     return 63 - __builtin_clzll(value);
 }
 
-static void place(struct wheel *wheel, struct wheel_timer *timer)
+static void place(struct wheel *wheel, uint32_t timer)
 {
     const uint64_t horizon = (uint64_t)1 << (DIGIT_BITS * WHEEL_LEVELS);
-    uint64_t at_us = timer->at_us;
+    uint64_t at_us = wheel->timers.at_us(wheel->timers.owner, timer);
 
     if (at_us <= wheel->now_us) {
-        link_into(&wheel->due, timer);
+        link_into(wheel, LIST_DUE, timer);
         return;
     }
     if (at_us - wheel->now_us >= horizon)
@@ -63,21 +75,19 @@ static void place(struct wheel *wheel, struct wheel_timer *timer)
     if (level >= WHEEL_LEVELS)
         level = WHEEL_LEVELS - 1; /* the digit above the highest level is about to carry */
     unsigned slot = (unsigned)(at_us >> (level * DIGIT_BITS)) % WHEEL_SLOTS;
-    link_into(&wheel->slot[level][slot], timer);
+    link_into(wheel, (unsigned)level * WHEEL_SLOTS + slot, timer);
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
 
-void wheel_clear(struct wheel *wheel, struct wheel_timer *timer)
+void wheel_clear(struct wheel *wheel, uint32_t timer)
 {
-    (void)wheel; /* an emptied slot keeps its bit until the next look at it */
-    if (wheel_is_set(timer))
-        unlink_timer(timer);
+    if (wheel_is_set(links_of(wheel, timer))) /* an emptied slot keeps its bit until next looked at */
+        unlink_timer(wheel, timer);
 }
 
-void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t at_us)
+void wheel_set(struct wheel *wheel, uint32_t timer)
 {
     wheel_clear(wheel, timer);
-    timer->at_us = at_us;
     place(wheel, timer);
 }
 
@@ -99,36 +109,34 @@ static uint64_t passed_slots(uint64_t from_us, uint64_t to_us, int level)
 
 void wheel_advance(struct wheel *wheel, uint64_t now_us)
 {
-    struct wheel_timer *moved = NULL; /* everything in the slots passed, to be placed anew */
-
     if (now_us <= wheel->now_us)
         return;
     for (int level = 0; level < WHEEL_LEVELS; level++) {
         uint64_t slots = passed_slots(wheel->now_us, now_us, level) & wheel->occupied[level];
         wheel->occupied[level] &= ~slots;
         for (; slots != 0; slots &= slots - 1) {
-            struct wheel_timer **list = &wheel->slot[level][__builtin_ctzll(slots)];
-            while (*list != NULL) {
-                struct wheel_timer *timer = *list;
-                unlink_timer(timer);
-                link_into(&moved, timer);
+            unsigned list = (unsigned)(level * WHEEL_SLOTS + __builtin_ctzll(slots));
+            uint32_t timer;
+            while ((timer = wheel->first[list]) != 0) {
+                unlink_timer(wheel, timer);
+                link_into(wheel, LIST_MOVED, timer);
             }
         }
     }
     wheel->now_us = now_us;
-    while (moved != NULL) {
-        struct wheel_timer *timer = moved;
-        unlink_timer(timer);
-        place(wheel, timer);
+    uint32_t moved;
+    while ((moved = wheel->first[LIST_MOVED]) != 0) {
+        unlink_timer(wheel, moved);
+        place(wheel, moved);
     }
 }
 
-struct wheel_timer *wheel_take_due(struct wheel *wheel)
+uint32_t wheel_take_due(struct wheel *wheel)
 {
-    struct wheel_timer *timer = wheel->due;
+    uint32_t timer = wheel->first[LIST_DUE];
 
-    if (timer != NULL)
-        unlink_timer(timer);
+    if (timer != 0)
+        unlink_timer(wheel, timer);
     return timer;
 }
 
@@ -140,7 +148,7 @@ static uint64_t next_on_level(const struct wheel *wheel, int level)
 
     for (uint64_t bits = wheel->occupied[level]; bits != 0; bits &= bits - 1) {
         int slot = __builtin_ctzll(bits);
-        if (wheel->slot[level][slot] != NULL)
+        if (wheel->first[level * WHEEL_SLOTS + slot] != 0)
             occupied |= (uint64_t)1 << slot;
     }
     if (occupied == 0)
@@ -155,7 +163,7 @@ uint64_t wheel_next_us(const struct wheel *wheel)
 {
     uint64_t next_us = UINT64_MAX;
 
-    if (wheel->due != NULL)
+    if (wheel->first[LIST_DUE] != 0)
         return wheel->now_us;
     for (int level = 0; level < WHEEL_LEVELS; level++) {
         uint64_t level_us = next_on_level(wheel, level);

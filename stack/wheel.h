@@ -9,26 +9,40 @@
 
 enum { WHEEL_LEVELS = 8, WHEEL_SLOTS = 64 };
 
-struct wheel_timer {
-    struct wheel_timer *next, **previous_next; /* NULL: not in the wheel */
-    uint64_t at_us;
+/* A timer is known by a number; where its links and its time lie is its owner's business. So a
+ * small record pays 8 bytes for its place in the wheel, and no pointers. */
+enum { WHEEL_LISTS = WHEEL_LEVELS * WHEEL_SLOTS + 2 };
+
+struct wheel_links {
+    uint32_t next, previous; /* previous 0: not in the wheel; see wheel.c */
+};
+
+/* How the wheel finds a timer. Numbers are from 1 to WHEEL_TIMER_MAX. */
+#define WHEEL_TIMER_MAX 0x7fffffffu
+struct wheel_timers {
+    const void *owner;
+    struct wheel_links *(*links)(const void *owner, uint32_t timer);
+    uint64_t (*at_us)(const void *owner, uint32_t timer);
 };
 
 struct wheel {
     uint64_t now_us;
     uint64_t occupied[WHEEL_LEVELS]; /* a bit per slot that is not empty */
-    struct wheel_timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];
-    struct wheel_timer *due; /* those whose time has passed, to be handed out */
+    uint32_t first[WHEEL_LISTS];     /* of each slot, of those due, and of those being moved */
+    struct wheel_timers timers;
 };
 
-void wheel_init(struct wheel *wheel, uint64_t now_us);
-/* Set the timer to fire at `at_us`, wherever it was before. */
-void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t at_us);
-void wheel_clear(struct wheel *wheel, struct wheel_timer *timer);
-bool wheel_is_set(const struct wheel_timer *timer);
-/* Let time pass until now_us, then take timers that are due one by one; NULL: no more. */
+void wheel_init(struct wheel *wheel, const struct wheel_timers *timers, uint64_t now_us);
+/* Set the timer to fire at what at_us() says now, wherever it was before. */
+void wheel_set(struct wheel *wheel, uint32_t timer);
+void wheel_clear(struct wheel *wheel, uint32_t timer);
+static inline bool wheel_is_set(const struct wheel_links *links)
+{
+    return links->previous != 0;
+}
+/* Let time pass until now_us, then take timers that are due one by one; 0: no more. */
 void wheel_advance(struct wheel *wheel, uint64_t now_us);
-struct wheel_timer *wheel_take_due(struct wheel *wheel);
+uint32_t wheel_take_due(struct wheel *wheel);
 /* No timer fires before this time: exact when it is near, else a lower bound worth a look. */
 uint64_t wheel_next_us(const struct wheel *wheel);
 

@@ -157,7 +157,7 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
     }
     if (!(seg->flags & TCP_SYN)) /* fourth */
         return DROP_TCP_STATE;
-    if (listener->child_count >= listener->config->backlog) /* third */
+    if (listener->handshaking_count + listener->accept_count >= listener->config->backlog) /* third */
         return DROP_TCP_BACKLOG_FULL;
     struct tcb *tcb = layer_new_child(listener, id);
     if (tcb == NULL)

@@ -46,7 +46,7 @@ uint32_t isn_timestamp_offset(struct stack *stack, const struct flow_id *id)
 static bool is_free(struct stack *stack, struct flow_id *id, uint16_t port)
 {
     id->local_port = port;
-    return table_find(&stack->tcp.table, id) == NULL;
+    return table_find(&stack->tcp.table, id) == 0;
 }
 
 uint16_t isn_ephemeral_port(struct stack *stack, struct flow_id id)

@@ -5,8 +5,6 @@
  * event may go on using it whatever happened. */
 #include "layer.h"
 
-#include <stdlib.h>
-
 #include "arrives.h"
 #include "frozen.h"
 #include "output.h"
@@ -20,35 +18,31 @@ static struct siphash_key random_key(struct stack *stack)
     return (struct siphash_key){k0, stack_random(stack)};
 }
 
+enum { TCBS_PER_CHUNK = 16, CONFIGS_PER_CHUNK = 8 };
+
 int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack)
 {
+    struct memory *memory = &stack->memory;
+    const struct table_entries entries = flow_entries(stack);
+    const struct wheel_timers timers = flow_timers(stack);
+
     isn_init(&tcp->isn, stack);
-    wheel_init(&tcp->wheel, stack->now_us);
-    return table_init(&tcp->table, random_key(stack));
+    wheel_init(&tcp->wheel, &timers, stack->now_us);
+    pool_init(&tcp->tcbs, sizeof(struct tcb), TCBS_PER_CHUNK, memory);
+    pool_init(&tcp->time_waits, sizeof(struct time_wait), POOL_CHUNK_OBJECTS_MAX, memory);
+    pool_init(&tcp->syn_receiveds, sizeof(struct syn_received), POOL_CHUNK_OBJECTS_MAX, memory);
+    pool_init(&tcp->shared_configs, sizeof(struct shared_config), CONFIGS_PER_CHUNK, memory);
+    return table_init(&tcp->table, random_key(stack), &entries, memory);
 }
 
 void tcp_layer_free(struct tcp_layer *tcp)
 {
-    struct tcb *next;
-
-    for (unsigned i = 0; i < tcp->table.bucket_count && tcp->table.bucket != NULL; i++) {
-        struct flow *flow;
-        while ((flow = tcp->table.bucket[i]) != NULL) {
-            tcp->table.bucket[i] = flow->next;
-            if (flow->kind == FLOW_FROZEN)
-                frozen_free((struct frozen *)flow);
-            else
-                tcb_free((struct tcb *)flow);
-        }
-    }
-    for (struct tcb *tcb = tcp->listeners; tcb != NULL; tcb = next) {
-        next = tcb->next;
-        tcb_free(tcb);
-    }
-    for (struct tcb *tcb = tcp->closed; tcb != NULL; tcb = next) {
-        next = tcb->next;
-        tcb_free(tcb);
-    }
+    for (int64_t i = 0; (i = pool_next(&tcp->tcbs, (uint32_t)i)) >= 0; i++)
+        tcb_free(pool_at(&tcp->tcbs, (uint32_t)i));
+    pool_free(&tcp->tcbs);
+    pool_free(&tcp->time_waits);
+    pool_free(&tcp->syn_receiveds);
+    pool_free(&tcp->shared_configs);
     table_free(&tcp->table);
 }
 
@@ -56,33 +50,31 @@ void layer_adopt(struct tcb *tcb)
 {
     tcb->stack->tcp.connection_count++;
     if (tcb->flow.id.remote_port != 0)
-        table_add(&tcb->stack->tcp.table, &tcb->flow);
+        table_add(&tcb->stack->tcp.table, tcb->flow.ref);
 }
 
 static void append_to_accept_queue(struct tcb *listener, struct tcb *tcb)
 {
-    tcb->next = NULL;
-    if (listener->accept_last != NULL)
-        listener->accept_last->next = tcb;
-    else
-        listener->accept_first = tcb;
-    listener->accept_last = tcb;
+    queue_leave(&listener->handshaking, &tcb->list_link);
+    listener->handshaking_count--;
+    queue_join(&listener->accept_queue, &tcb->list_link);
+    listener->accept_count++;
     tcb->is_in_accept_queue = true;
     tcb_notify(listener);
 }
 
-static void leave_accept_queue(struct tcb *listener, const struct tcb *tcb)
+void layer_leave_listener(struct tcb *tcb)
 {
-    struct tcb *previous = NULL;
+    struct tcb *listener = tcb->listener;
 
-    for (struct tcb *one = listener->accept_first; one != tcb; one = one->next)
-        previous = one;
-    if (previous != NULL)
-        previous->next = tcb->next;
+    queue_leave(tcb->is_in_accept_queue ? &listener->accept_queue : &listener->handshaking,
+                &tcb->list_link);
+    if (tcb->is_in_accept_queue)
+        listener->accept_count--;
     else
-        listener->accept_first = tcb->next;
-    if (listener->accept_last == tcb)
-        listener->accept_last = previous;
+        listener->handshaking_count--;
+    tcb->is_in_accept_queue = false;
+    tcb->listener = NULL;
 }
 
 /* CLOSED: out of table, wheel and queues, so that its ports are free. Whoever holds it may still
@@ -96,39 +88,22 @@ static void retire(struct tcb *tcb)
     tcb->is_retired = true;
     layer->connection_count--;
     if (tcb->flow.id.remote_port != 0)
-        table_remove(&layer->table, &tcb->flow);
-    wheel_clear(&layer->wheel, &tcb->flow.timer);
+        table_remove(&layer->table, tcb->flow.ref);
+    wheel_clear(&layer->wheel, tcb->flow.ref);
     queue_leave(&layer->output, &tcb->output_link);
-    if (tcb->listener != NULL) {
-        if (tcb->is_in_accept_queue)
-            leave_accept_queue(tcb->listener, tcb);
-        tcb->listener->child_count--;
-        tcb->listener = NULL;
-    }
-    if (tcb->is_held) { /* remembered until it is given back */
-        tcb->next = layer->closed;
-        layer->closed = tcb;
-    }
-}
-
-static void forget_closed(struct tcb *tcb)
-{
-    for (struct tcb **link = &tcb->stack->tcp.closed; *link != NULL; link = &(*link)->next)
-        if (*link == tcb) {
-            *link = tcb->next;
-            return;
-        }
+    if (tcb->listener != NULL)
+        layer_leave_listener(tcb);
+    if (tcb->is_held) /* remembered until it is given back */
+        queue_join(&layer->closed, &tcb->list_link);
 }
 
 void layer_settle(struct tcb *tcb)
 {
     if (tcb->state == TCPS_CLOSED) {
-        bool was_retired = tcb->is_retired;
         retire(tcb);
         if (tcb->is_held)
             return;
-        if (was_retired)
-            forget_closed(tcb);
+        queue_leave(&tcb->stack->tcp.closed, &tcb->list_link);
         queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
         tcb_free(tcb);
         return;
@@ -140,33 +115,18 @@ void layer_settle(struct tcb *tcb)
 }
 
 /* The TCB of a table entry, thawed if need be; NULL when memory is short. */
-static struct tcb *tcb_of(struct flow *flow)
+static struct tcb *tcb_of(struct stack *stack, uint32_t ref)
 {
-    return flow->kind == FLOW_TCB ? (struct tcb *)flow : frozen_thaw((struct frozen *)flow);
+    struct tcb *tcb = flow_tcb(stack, ref);
+
+    return tcb != NULL ? tcb : frozen_thaw(stack, ref);
 }
 
 struct tcb *layer_find(struct stack *stack, const struct flow_id *id)
 {
-    struct flow *flow = table_find(&stack->tcp.table, id);
+    uint32_t ref = table_find(&stack->tcp.table, id);
 
-    return flow == NULL ? NULL : tcb_of(flow);
-}
-
-static const struct tcb *listener_of(const struct flow *flow)
-{
-    return flow->kind == FLOW_TCB ? ((const struct tcb *)flow)->listener
-                                  : ((const struct frozen *)flow)->listener;
-}
-
-/* The peer knows nothing of it but our SYN,ACK; thawing it could fail for want of memory. */
-static void abort_frozen(struct frozen *frozen)
-{
-    struct tcp_segment seg = {
-        .seq = frozen->snd_nxt, .ack = frozen->rcv_nxt, .flags = TCP_RST | TCP_ACK};
-
-    tcp_send_stray(frozen->stack, frozen->listener->config, &frozen->flow.id, NULL, seg,
-                   "the listener has closed");
-    frozen_drop(frozen, "the listener has closed", "9293 3.10.4");
+    return ref == 0 ? NULL : tcb_of(stack, ref);
 }
 
 static void abort_child(struct tcb *tcb)
@@ -176,29 +136,38 @@ static void abort_child(struct tcb *tcb)
     layer_settle(tcb);
 }
 
+/* The peer of a record knows nothing of it but our SYN,ACK. */
+static void abort_records(struct tcb *listener)
+{
+    struct stack *stack = listener->stack;
+    const struct pool *pool = &stack->tcp.syn_receiveds;
+
+    for (int64_t i = 0; listener->handshaking_count > 0; i++) {
+        i = pool_next(pool, (uint32_t)i);
+        if (i < 0)
+            return;
+        const struct syn_received *frozen = pool_at(pool, (uint32_t)i);
+        if (frozen->listener == listener->flow.ref)
+            frozen_abort(stack, flow_ref(FLOW_SYN_RECEIVED, (uint32_t)i));
+    }
+}
+
 void layer_abort_children(struct tcb *listener)
 {
-    struct table *table = &listener->stack->tcp.table;
+    struct tcb *child;
 
-    for (unsigned i = 0; i < table->bucket_count && listener->child_count > 0; i++) {
-        struct flow *next;
-        for (struct flow *flow = table->bucket[i]; flow != NULL; flow = next) {
-            next = flow->next;
-            if (listener_of(flow) != listener)
-                continue;
-            if (flow->kind == FLOW_FROZEN)
-                abort_frozen((struct frozen *)flow);
-            else
-                abort_child((struct tcb *)flow);
-        }
-    }
+    while ((child = queue_front(&listener->accept_queue)) != NULL ||
+           (child = queue_front(&listener->handshaking)) != NULL)
+        abort_child(child);
+    abort_records(listener);
 }
 
 struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local, uint16_t port)
 {
     struct tcb *any = NULL;
 
-    for (struct tcb *tcb = stack->tcp.listeners; tcb != NULL; tcb = tcb->next) {
+    for (struct queue_link *link = stack->tcp.listeners.first; link != NULL; link = link->next) {
+        struct tcb *tcb = link->tcb;
         if (tcb->flow.id.local_port != port)
             continue;
         if (ip_addr_equal(&tcb->flow.id.local, local))
@@ -222,7 +191,8 @@ struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local
  * other. */
 static void number_above(struct stack *stack, const struct flow_id *id, uint32_t old_snd_nxt)
 {
-    struct tcb *tcb = (struct tcb *)table_find(&stack->tcp.table, id);
+    uint32_t ref = table_find(&stack->tcp.table, id);
+    struct tcb *tcb = ref == 0 ? NULL : flow_tcb(stack, ref);
 
     if (tcb != NULL && seq_lt(tcb->iss, old_snd_nxt))
         tcb->iss = tcb->snd_una = tcb->snd_nxt = old_snd_nxt;
@@ -231,11 +201,11 @@ static void number_above(struct stack *stack, const struct flow_id *id, uint32_t
 static enum drop deliver(struct stack *stack, const struct flow_id *id,
                          const struct tcp_segment *seg)
 {
-    struct flow *flow = table_find(&stack->tcp.table, id);
+    uint32_t ref = table_find(&stack->tcp.table, id);
     struct tcb *listener;
 
-    if (flow != NULL) {
-        struct tcb *tcb = tcb_of(flow);
+    if (ref != 0) {
+        struct tcb *tcb = tcb_of(stack, ref);
         if (tcb == NULL)
             return DROP_TCP_MEMORY;
         bool is_reused = tcp_time_wait_may_be_reused(tcb, seg) &&
@@ -290,15 +260,14 @@ enum drop tcp_input(struct stack *stack, const struct ipv4_packet *ip,
 void tcp_layer_on_time(struct stack *stack)
 {
     struct wheel *wheel = &stack->tcp.wheel;
-    struct wheel_timer *timer;
+    uint32_t ref;
 
     wheel_advance(wheel, stack->now_us);
-    while ((timer = wheel_take_due(wheel)) != NULL) {
-        struct flow *flow = (struct flow *)((char *)timer - offsetof(struct flow, timer));
-        struct tcb *tcb = tcb_of(flow);
+    while ((ref = wheel_take_due(wheel)) != 0) {
+        struct tcb *tcb = tcb_of(stack, ref);
         if (tcb == NULL) { /* memory is short: try again later */
             enum { RETRY_US = 100000 };
-            wheel_set(wheel, timer, stack->now_us + RETRY_US);
+            frozen_postpone(stack, ref, stack->now_us + RETRY_US);
             continue;
         }
         tcp_on_time(tcb);

@@ -3,16 +3,17 @@
 #define TUNTCP_TCP_LAYER_H
 
 #include "../ip/ip.h"
-#include "../wheel.h"
+#include "flow.h"
 #include "isn.h"
 #include "queue.h"
-#include "table.h"
 #include "tcp.h"
 
 struct tcp_layer {
     struct table table;    /* connections and their records, by four-tuple */
-    struct tcb *listeners; /* a linked list through tcb->next */
-    struct tcb *closed;    /* CLOSED, but still held by the application; through tcb->next */
+    struct pool tcbs, time_waits, syn_receiveds; /* the three things that a connection can be */
+    struct pool shared_configs;
+    struct queue listeners;
+    struct queue closed;   /* CLOSED, but still held by the application */
     struct wheel wheel;    /* when a connection wants tcp_on_time() */
     struct queue output;   /* connections that may have something to send */
     struct queue ready;    /* connections whose readiness changed */
@@ -31,6 +32,8 @@ void layer_adopt(struct tcb *tcb);
  * waits in SYN-RECEIVED or TIME-WAIT with nothing to send. The one place where a TCB is freed;
  * `tcb` may be gone when it returns. */
 void layer_settle(struct tcb *tcb);
+/* The listener's queues know it no more: it is accepted, or has ended. */
+void layer_leave_listener(struct tcb *tcb);
 /* End every connection that `listener` has not handed out yet. */
 void layer_abort_children(struct tcb *listener);
 /* The connection `id`, thawed if need be; NULL: there is none, or memory is short. To be settled.

@@ -10,8 +10,6 @@
  * Linux among them, seldom let such packets pass. */
 #include "route.h"
 
-#include <stdlib.h>
-
 const struct source_route *route_of(const struct tcb *tcb)
 {
     return tcb->config->source_route.hop_count > 0 ? &tcb->config->source_route
@@ -40,7 +38,7 @@ void route_learn(struct tcb *tcb, const struct tcp_segment *seg)
     if (!route_is_valid(&route))
         return;
     if (tcb->learned_route == NULL)
-        tcb->learned_route = malloc(sizeof route);
+        tcb->learned_route = memory_take(&tcb->stack->memory, sizeof route);
     if (tcb->learned_route == NULL)
         return;
     *tcb->learned_route = route;

@@ -3,7 +3,6 @@
  * Connections share a configuration, the stack's or their listener's. The first change makes a copy
  * for this connection alone; what servers set on every one of theirs (nagle, cork, keepalive) lies
  * in the TCB instead and needs none. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../settings.h"
@@ -20,10 +19,10 @@ static struct tcp_config *own_config(struct tcb *tcb)
 
     if (shared != NULL && shared->holder_count == 1)
         return &shared->config;
-    struct shared_config *own = malloc(sizeof *own);
+    struct shared_config *own = shared_config_new(tcb->stack, tcb->config);
     if (own == NULL)
         return NULL;
-    *own = (struct shared_config){.holder_count = 1, .config = *tcb->config};
+    own->holder_count = 1;
     if (shared != NULL)
         shared->holder_count--;
     tcb->shared_config = own;

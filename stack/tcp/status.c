@@ -42,7 +42,7 @@ unsigned tcp_readiness(const struct tcb *tcb)
         readiness |= TCP_READABLE;
     if (may_send && tcb->send_ring.used < tcb_send_limit(tcb))
         readiness |= TCP_WRITABLE;
-    if (tcb->accept_first != NULL)
+    if (queue_front(&tcb->accept_queue) != NULL)
         readiness |= TCP_ACCEPTABLE;
     if (tcb_is_synchronized(tcb))
         readiness |= TCP_CONNECTED;

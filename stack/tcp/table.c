@@ -1,11 +1,18 @@
-/* The four-tuple table, see table.h. Chained buckets: removal is simple, and an entry's place never
- * moves. If memory for a larger table is short the chains just grow longer. */
+/* The four-tuple table, see table.h.
+ *
+ * Linear hashing: with bucket_count between 2^n and 2^(n+1), an entry is in the bucket that n+1 bits
+ * of its hash name, or, if that does not exist yet, in the one that n bits name. So the next new
+ * bucket takes its entries from exactly one old one. If memory for it is short the chains just grow
+ * longer. */
 #include "table.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_FIRST_BUCKETS = 64 };
+enum {
+    TABLE_FIRST_BUCKETS = 64,
+    TABLE_SEGMENT_BUCKETS = 1024,
+    SEGMENT_BYTES = TABLE_SEGMENT_BUCKETS * sizeof(uint32_t),
+};
 
 bool flow_id_equal(const struct flow_id *a, const struct flow_id *b)
 {
@@ -13,91 +20,178 @@ bool flow_id_equal(const struct flow_id *a, const struct flow_id *b)
            ip_addr_equal(&a->remote, &b->remote) && ip_addr_equal(&a->local, &b->local);
 }
 
-static struct flow **bucket_of(const struct table *table, const struct flow_id *id)
+static uint32_t hash_of(const struct table *table, const struct flow_id *id)
 {
     struct {
         struct ip_addr local, remote;
         uint16_t local_port, remote_port;
     } key = {id->local, id->remote, id->local_port, id->remote_port}; /* no padding: 36 bytes */
 
-    return &table->bucket[siphash(&table->key, &key, sizeof key) & (table->bucket_count - 1)];
+    return (uint32_t)siphash(&table->key, &key, sizeof key);
 }
 
-int table_init(struct table *table, struct siphash_key key)
+static uint32_t hash_of_entry(const struct table *table, uint32_t ref)
 {
-    *table = (struct table){.bucket_count = TABLE_FIRST_BUCKETS, .key = key};
-    table->bucket = calloc(table->bucket_count, sizeof *table->bucket);
-    return table->bucket == NULL ? -1 : 0;
+    struct flow_id id;
+
+    table->entries.id(table->entries.owner, ref, &id);
+    return hash_of(table, &id);
+}
+
+static uint32_t *next_of(const struct table *table, uint32_t ref)
+{
+    return &table->entries.links(table->entries.owner, ref)->next;
+}
+
+static uint32_t *bucket_at(const struct table *table, unsigned i)
+{
+    return &table->segment[i / TABLE_SEGMENT_BUCKETS][i % TABLE_SEGMENT_BUCKETS];
+}
+
+/* The largest power of two that is at most `count`. */
+static unsigned level_of(unsigned count)
+{
+    return 1u << (31 - __builtin_clz(count));
+}
+
+static uint32_t *bucket_of(const struct table *table, uint32_t hash)
+{
+    unsigned level = level_of(table->bucket_count);
+    unsigned i = hash & (2 * level - 1);
+
+    return bucket_at(table, i < table->bucket_count ? i : i & (level - 1));
+}
+
+/* ---- growing and shrinking */
+
+static bool add_segment(struct table *table)
+{
+    if (table->segment_count == table->segment_room) {
+        unsigned room = table->segment_room == 0 ? 1 : 2 * table->segment_room;
+        uint32_t **grown = memory_resize(table->memory, table->segment,
+                                         table->segment_room * sizeof *table->segment,
+                                         room * sizeof *table->segment);
+        if (grown == NULL)
+            return false;
+        table->segment = grown;
+        table->segment_room = room;
+    }
+    uint32_t *segment = memory_take(table->memory, SEGMENT_BYTES);
+    if (segment == NULL)
+        return false;
+    memset(segment, 0, SEGMENT_BYTES);
+    table->segment[table->segment_count++] = segment;
+    return true;
+}
+
+/* One bucket more; what it takes over comes from one other. */
+static void grow(struct table *table)
+{
+    unsigned added = table->bucket_count, level = level_of(added);
+
+    if (added == table->segment_count * TABLE_SEGMENT_BUCKETS && !add_segment(table))
+        return;
+    table->bucket_count++;
+    uint32_t *link = bucket_at(table, added - level), *target = bucket_at(table, added);
+    *target = 0;
+    while (*link != 0) {
+        uint32_t ref = *link;
+        if ((hash_of_entry(table, ref) & (2 * level - 1)) != added) {
+            link = next_of(table, ref);
+            continue;
+        }
+        *link = *next_of(table, ref);
+        *next_of(table, ref) = *target;
+        *target = ref;
+    }
+}
+
+/* One bucket less; its entries join those of the one that they came from. */
+static void shrink(struct table *table)
+{
+    unsigned last = table->bucket_count - 1;
+    uint32_t *end = bucket_at(table, last - level_of(last));
+
+    while (*end != 0)
+        end = next_of(table, *end);
+    *end = *bucket_at(table, last);
+    table->bucket_count--;
+    /* one segment is kept in reserve, so that a count that goes up and down costs no malloc() */
+    if (table->segment_count * TABLE_SEGMENT_BUCKETS - last >= 2 * TABLE_SEGMENT_BUCKETS)
+        memory_give(table->memory, table->segment[--table->segment_count], SEGMENT_BYTES);
+}
+
+/* ---- the calls */
+
+int table_init(struct table *table, struct siphash_key key, const struct table_entries *entries,
+               struct memory *memory)
+{
+    *table = (struct table){.key = key, .entries = *entries, .memory = memory};
+    table->bucket_count = TABLE_FIRST_BUCKETS;
+    return add_segment(table) ? 0 : -1;
 }
 
 void table_free(struct table *table)
 {
-    free(table->bucket);
+    for (unsigned i = 0; i < table->segment_count; i++)
+        memory_give(table->memory, table->segment[i], SEGMENT_BYTES);
+    memory_give(table->memory, table->segment, table->segment_room * sizeof *table->segment);
     *table = (struct table){0};
 }
 
-struct flow *table_find(const struct table *table, const struct flow_id *id)
+uint32_t table_find(const struct table *table, const struct flow_id *id)
 {
-    for (struct flow *flow = *bucket_of(table, id); flow != NULL; flow = flow->next)
-        if (flow_id_equal(&flow->id, id))
-            return flow;
-    return NULL;
-}
+    uint32_t ref = *bucket_of(table, hash_of(table, id));
 
-static void push(struct table *table, struct flow *flow)
-{
-    struct flow **bucket = bucket_of(table, &flow->id);
-    flow->next = *bucket;
-    *bucket = flow;
-}
-
-static void grow(struct table *table)
-{
-    struct table larger = *table;
-
-    larger.bucket_count *= 2;
-    larger.bucket = calloc(larger.bucket_count, sizeof *larger.bucket);
-    if (larger.bucket == NULL)
-        return;
-    for (unsigned i = 0; i < table->bucket_count; i++) {
-        struct flow *next;
-        for (struct flow *flow = table->bucket[i]; flow != NULL; flow = next) {
-            next = flow->next;
-            push(&larger, flow);
-        }
+    while (ref != 0) {
+        struct flow_id other;
+        table->entries.id(table->entries.owner, ref, &other);
+        if (flow_id_equal(id, &other))
+            return ref;
+        ref = *next_of(table, ref);
     }
-    free(table->bucket);
-    *table = larger;
+    return 0;
 }
 
-void table_add(struct table *table, struct flow *flow)
+void table_add(struct table *table, uint32_t ref)
 {
-    if (table->count >= table->bucket_count / 4 * 3)
+    if (table->count >= table->bucket_count / 2 * 3) /* three entries for two buckets */
         grow(table);
-    push(table, flow);
+    uint32_t *bucket = bucket_of(table, hash_of_entry(table, ref));
+    *next_of(table, ref) = *bucket;
+    *bucket = ref;
     table->count++;
 }
 
-static struct flow **link_to(const struct table *table, const struct flow *flow)
+/* The link that holds `ref`, or the 0 at the end of the chain. */
+static uint32_t *link_to(const struct table *table, uint32_t ref)
 {
-    struct flow **link = bucket_of(table, &flow->id);
-    while (*link != NULL && *link != flow)
-        link = &(*link)->next;
+    uint32_t *link = bucket_of(table, hash_of_entry(table, ref));
+
+    while (*link != 0 && *link != ref)
+        link = next_of(table, *link);
     return link;
 }
 
-void table_remove(struct table *table, struct flow *flow)
+void table_remove(struct table *table, uint32_t ref)
 {
-    struct flow **link = link_to(table, flow);
-    if (*link == NULL)
+    uint32_t *link = link_to(table, ref);
+
+    if (*link == 0)
         return;
-    *link = flow->next;
+    *link = *next_of(table, ref);
     table->count--;
+    /* two, to be as small as it was when the last one leaves */
+    for (int i = 0; i < 2 && table->count < table->bucket_count / 2 &&
+                    table->bucket_count > TABLE_FIRST_BUCKETS;
+         i++)
+        shrink(table);
 }
 
-void table_replace(struct table *table, struct flow *flow, struct flow *with)
+void table_replace(struct table *table, uint32_t ref, uint32_t with)
 {
-    struct flow **link = link_to(table, flow);
-    with->next = flow->next;
+    uint32_t *link = link_to(table, ref);
+
+    *next_of(table, with) = *next_of(table, ref);
     *link = with;
 }

@@ -1,38 +1,50 @@
 /* The four-tuple table: from addresses and ports to a connection or its record. Hashed with SipHash
- * under a secret key, so that nobody outside can fill one bucket (chains stay short); it doubles
- * when it is three quarters full. */
+ * under a secret key, so that nobody outside can fill one bucket: chains stay short.
+ *
+ * It grows and shrinks by one bucket at a time (linear hashing, Litwin 1980), so that no insertion
+ * waits for a million entries to be moved, and no second table lies beside the first meanwhile. An
+ * entry costs two thirds of a bucket, 4 bytes, and 4 more for the link in the entry itself. */
 #ifndef TUNTCP_TCP_TABLE_H
 #define TUNTCP_TCP_TABLE_H
 
+#include "../memory.h"
 #include "../siphash.h"
 #include "../trace.h"
 #include "../wheel.h"
 
-/* What every entry begins with: a connection in full (struct tcb), or the small record that stands
- * for one in SYN-RECEIVED or TIME-WAIT (struct frozen). */
-enum flow_kind { FLOW_TCB, FLOW_FROZEN };
+/* What every entry begins with: its links in the table and the wheel. In both it is known by its
+ * number, its `ref`, which is never 0. */
+struct flow_links {
+    uint32_t next; /* in its bucket; 0: none */
+    struct wheel_links timer;
+};
 
-struct flow {
-    struct flow *next; /* in its bucket */
-    struct wheel_timer timer;
-    struct flow_id id;
-    enum flow_kind kind;
+/* How the table finds an entry. */
+struct table_entries {
+    const void *owner;
+    struct flow_links *(*links)(const void *owner, uint32_t ref);
+    void (*id)(const void *owner, uint32_t ref, struct flow_id *id);
 };
 
 struct table {
-    struct flow **bucket;
-    unsigned bucket_count; /* a power of two */
-    unsigned count;
+    uint32_t **segment; /* the buckets, TABLE_SEGMENT_BUCKETS in a piece */
+    unsigned segment_count, segment_room;
+    unsigned bucket_count;
+    unsigned count; /* entries */
     struct siphash_key key;
+    struct table_entries entries;
+    struct memory *memory;
 };
 
-int table_init(struct table *table, struct siphash_key key); /* 0, or -1: memory */
+int table_init(struct table *table, struct siphash_key key, const struct table_entries *entries,
+               struct memory *memory); /* 0, or -1: memory */
 void table_free(struct table *table);
-struct flow *table_find(const struct table *table, const struct flow_id *id);
-void table_add(struct table *table, struct flow *flow); /* its id must not be there yet */
-void table_remove(struct table *table, struct flow *flow);
-/* `with` takes the place of `flow`; both have the same id. */
-void table_replace(struct table *table, struct flow *flow, struct flow *with);
+uint32_t table_find(const struct table *table, const struct flow_id *id); /* 0: nobody */
+void table_add(struct table *table, uint32_t ref); /* its id must not be there yet */
+/* Nothing happens when it is not in the table. */
+void table_remove(struct table *table, uint32_t ref);
+/* `with` takes the place of `ref`; both have the same id. */
+void table_replace(struct table *table, uint32_t ref, uint32_t with);
 
 bool flow_id_equal(const struct flow_id *a, const struct flow_id *b);
 

@@ -2,7 +2,6 @@
 #include "tcb.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "recovery/recovery.h"
 #include "route.h"
@@ -30,12 +29,13 @@ static const uint32_t IPV4_AND_TCP_BYTES = (uint32_t)IPV4_HEADER_BYTES + TCP_HEA
 struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_state state,
                     const struct tcp_config *config, struct shared_config *shared)
 {
-    struct tcb *tcb = calloc(1, sizeof *tcb);
+    int64_t number = pool_take(&stack->tcp.tcbs);
 
-    if (tcb == NULL)
+    if (number < 0)
         return NULL;
+    struct tcb *tcb = pool_at(&stack->tcp.tcbs, (uint32_t)number);
     tcb->flow.id = *id;
-    tcb->flow.kind = FLOW_TCB;
+    tcb->flow.ref = flow_ref(FLOW_TCB, (uint32_t)number);
     tcb->stack = stack;
     tcb->state = state;
     tcb->config = config;
@@ -44,6 +44,7 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
         shared->holder_count++;
     tcb->output_link.tcb = tcb;
     tcb->ready_link.tcb = tcb;
+    tcb->list_link.tcb = tcb;
     for (int t = 0; t < TIMER_COUNT; t++)
         tcb->deadline_us[t] = NEVER;
     tcb->unanswered_since_us = NEVER;
@@ -62,14 +63,16 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
 
 void tcb_free(struct tcb *tcb)
 {
-    if (tcb->shared_config != NULL && --tcb->shared_config->holder_count == 0)
-        free(tcb->shared_config);
+    struct memory *memory = &tcb->stack->memory;
+
+    if (tcb->shared_config != NULL)
+        shared_config_release(tcb->stack, tcb->shared_config);
     ring_release(&tcb->send_ring);
     ring_release(&tcb->receive_ring);
     ranges_free(&tcb->out_of_order);
     records_free(&tcb->in_flight);
-    free(tcb->learned_route);
-    free(tcb);
+    memory_give(memory, tcb->learned_route, sizeof *tcb->learned_route);
+    pool_give(&tcb->stack->tcp.tcbs, flow_number(tcb->flow.ref));
 }
 
 void tcb_trace(const struct tcb *tcb, struct trace_event event)
@@ -144,15 +147,19 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
  * store: the wheel fires at the old time and is set again (lazy re-arming). */
 void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us)
 {
-    struct wheel_timer *wheel_timer = &tcb->flow.timer;
-
     tcb->deadline_us[timer] = deadline_us;
-    if (!wheel_is_set(wheel_timer) || deadline_us < wheel_timer->at_us)
-        wheel_set(&tcb->stack->tcp.wheel, wheel_timer, deadline_us);
+    if (!wheel_is_set(&tcb->flow.links.timer) || deadline_us < tcb->flow.timer_at_us)
+        tcb_wake_at(tcb, deadline_us);
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_ARMED,
                                         .u.timer = {.timer = (int)timer,
                                                     .deadline_us = deadline_us,
                                                     .backoff_count = tcb->rto.backoff_count}});
+}
+
+void tcb_wake_at(struct tcb *tcb, uint64_t at_us)
+{
+    tcb->flow.timer_at_us = at_us;
+    wheel_set(&tcb->stack->tcp.wheel, tcb->flow.ref);
 }
 
 void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer)

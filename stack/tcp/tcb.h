@@ -9,6 +9,7 @@
 
 #include "../instance.h"
 #include "ecn.h"
+#include "flow.h"
 #include "path_mtu.h"
 #include "queue.h"
 #include "ranges.h"
@@ -21,17 +22,10 @@
 #include "recovery/tlp.h"
 #include "recovery/undo.h"
 #include "ring.h"
-#include "table.h"
+#include "shared_config.h"
 
 /* An empty buffer's memory is given back after so long. */
 enum { TCB_IDLE_US = 1000000 };
-
-/* A configuration shared by a listener and its children, or of one connection alone once tcp_set()
- * has changed it; freed with the last of them. */
-struct shared_config {
-    unsigned holder_count;
-    struct tcp_config config;
-};
 
 /* How much may be sent while loss is being repaired; see recovery/recovery.h. */
 struct recovery {
@@ -50,7 +44,7 @@ struct recovery {
 };
 
 struct tcb {
-    struct flow flow; /* first: the table holds pointers to it */
+    struct flow flow; /* first: the links by which table and wheel know it */
     struct stack *stack;
     const struct tcp_config *config;
     struct shared_config *shared_config; /* NULL: the stack's own */
@@ -60,10 +54,12 @@ struct tcb {
 
     /* Who holds it. */
     struct tcb *listener; /* the one it came from, until accepted; NULL: none */
-    struct tcb *next;     /* in the list of listeners, or in a listener's accept queue */
-    struct tcb *accept_first, *accept_last; /* a listener's complete connections */
-    unsigned child_count;                   /* a listener's: not accepted yet */
-    bool is_held;                           /* by the application */
+    struct queue_link list_link; /* among the listeners, or those closed, or in one of a
+                                    listener's two queues: */
+    struct queue handshaking;    /* in SYN-RECEIVED, unless they are records */
+    struct queue accept_queue;   /* complete */
+    unsigned handshaking_count, accept_count; /* the former with the records */
+    bool is_held;                             /* by the application */
     bool is_in_accept_queue;
     bool is_retired;   /* CLOSED and out of the table; waits for tcp_close() */
     bool passive_open; /* MUST-11 */
@@ -168,6 +164,8 @@ void tcb_fail(struct tcb *tcb, enum tcp_err error, const char *why, const char *
 void tcb_establish(struct tcb *tcb, const char *why, const char *clause);
 
 void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us);
+/* The wheel is set for this time, whatever it was set for. */
+void tcb_wake_at(struct tcb *tcb, uint64_t at_us);
 void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer);
 /* Keep-alives are on, and the state is one that they watch: the connection is set up and the peer
  * may still be asked for something. */

@@ -62,7 +62,7 @@ void tcp_on_time(struct tcb *tcb)
         if (tcb->deadline_us[t] < next_us)
             next_us = tcb->deadline_us[t];
     if (next_us != NEVER)
-        wheel_set(&tcb->stack->tcp.wheel, &tcb->flow.timer, next_us);
+        tcb_wake_at(tcb, next_us);
 }
 
 /* R2 of the state. A SYN goes the way of all segments (MUST-22) and is given 3 minutes (MUST-23).

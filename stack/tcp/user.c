@@ -1,6 +1,5 @@
 /* The user calls, RFC 9293 3.9.1 and 3.10.1 to 3.10.5: one function per call, each a list of what
  * it does in which state. See tcp.h for what they promise. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "layer.h"
@@ -42,10 +41,9 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
     if (stack->tcp.connection_count >= stack->config.connections_max)
         return NULL;
     if (config != NULL) {
-        shared = calloc(1, sizeof *shared);
+        shared = shared_config_new(stack, config);
         if (shared == NULL)
             return NULL;
-        shared->config = *config;
         tcp_config_bound(&shared->config);
         config = &shared->config;
     } else {
@@ -53,7 +51,8 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
     }
     struct tcb *tcb = tcb_new(stack, id, state, config, shared);
     if (tcb == NULL) {
-        free(shared);
+        if (shared != NULL)
+            shared_config_release(stack, shared);
         return NULL;
     }
     tcb->is_held = true;
@@ -85,7 +84,7 @@ struct tcb *tcp_open_active(struct stack *stack, const struct ip_addr *local, ui
                          .remote_port = remote_port};
     if (local_port == 0)
         id.local_port = isn_ephemeral_port(stack, id);
-    if (id.local_port == 0 || table_find(&stack->tcp.table, &id) != NULL)
+    if (id.local_port == 0 || table_find(&stack->tcp.table, &id) != 0)
         return refuse_open(error, TCP_ERR_EXISTS);
     struct tcb *tcb = new_tcb(stack, &id, TCPS_CLOSED, config);
     if (tcb == NULL)
@@ -121,18 +120,16 @@ struct tcb *tcp_open_passive(struct stack *stack, const struct ip_addr *local, u
         id.local = *local; /* MUST-43 */
     if (local_port == 0)
         id.local_port = listening_port(stack, &id.local);
-    for (struct tcb *other = stack->tcp.listeners; other != NULL; other = other->next)
-        if (other->flow.id.local_port == id.local_port &&
-            ip_addr_equal(&other->flow.id.local, &id.local))
-            return refuse_open(error, TCP_ERR_EXISTS);
+    struct tcb *other = layer_find_listener(stack, &id.local, id.local_port);
+    if (other != NULL && ip_addr_equal(&other->flow.id.local, &id.local))
+        return refuse_open(error, TCP_ERR_EXISTS);
     struct tcb *tcb = new_tcb(stack, &id, TCPS_CLOSED, config);
     if (tcb == NULL)
         return refuse_open(error, TCP_ERR_RESOURCES);
     tcb->passive_open = true;
     layer_adopt(tcb);
     tcp_set_state(tcb, TCPS_LISTEN, "passive OPEN", "9293 3.10.1");
-    tcb->next = stack->tcp.listeners;
-    stack->tcp.listeners = tcb;
+    queue_join(&stack->tcp.listeners, &tcb->list_link);
     return tcb;
 }
 
@@ -147,7 +144,8 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
         return NULL;
     tcb->passive_open = true;
     tcb->listener = listener;
-    listener->child_count++;
+    listener->handshaking_count++;
+    queue_join(&listener->handshaking, &tcb->list_link);
     choose_numbers(tcb);
     layer_adopt(tcb);
     return tcb;
@@ -155,17 +153,11 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
 
 struct tcb *tcp_accept(struct tcb *listener)
 {
-    struct tcb *tcb = listener->accept_first;
+    struct tcb *tcb = queue_front(&listener->accept_queue);
 
     if (tcb == NULL)
         return NULL;
-    listener->accept_first = tcb->next;
-    if (tcb->next == NULL)
-        listener->accept_last = NULL;
-    tcb->next = NULL;
-    tcb->is_in_accept_queue = false;
-    tcb->listener = NULL;
-    listener->child_count--;
+    layer_leave_listener(tcb);
     listener->last_readiness = 0;
     tcb_notify(listener); /* there may be more */
     tcb->is_held = true;
@@ -361,12 +353,7 @@ int tcp_shutdown(struct tcb *tcb)
 
 static void close_listener(struct tcb *listener)
 {
-    struct tcb **link = &listener->stack->tcp.listeners;
-
-    while (*link != listener)
-        link = &(*link)->next;
-    *link = listener->next;
-    listener->next = NULL;
+    queue_leave(&listener->stack->tcp.listeners, &listener->list_link);
     layer_abort_children(listener);
 }
 

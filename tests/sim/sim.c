@@ -509,16 +509,14 @@ static bool only_waits(struct sim *sim)
 
 static bool is_over(const struct sim *sim, unsigned end)
 {
-    const struct table *table = &sim->stack[end]->tcp.table;
+    const struct tcp_layer *tcp = &sim->stack[end]->tcp;
 
-    for (unsigned i = 0; i < table->bucket_count; i++)
-        for (const struct flow *flow = table->bucket[i]; flow != NULL; flow = flow->next) {
-            int state = flow->kind == FLOW_TCB ? (int)((const struct tcb *)flow)->state
-                                               : (int)((const struct frozen *)flow)->state;
-            if (state != TCPS_TIME_WAIT)
-                return false;
-        }
-    return true;
+    for (int64_t i = 0; (i = pool_next(&tcp->tcbs, (uint32_t)i)) >= 0; i++) {
+        const struct tcb *tcb = pool_at(&tcp->tcbs, (uint32_t)i);
+        if (tcb->state != TCPS_TIME_WAIT && tcb->state != TCPS_CLOSED && tcb->state != TCPS_LISTEN)
+            return false;
+    }
+    return tcp->syn_receiveds.count == 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

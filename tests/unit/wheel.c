@@ -9,11 +9,34 @@ enum { TIMER_COUNT = 64 };
 /* What the wheel must do, in the simplest way. */
 struct model {
     struct wheel wheel;
-    struct wheel_timer timer[TIMER_COUNT];
+    struct wheel_links links[TIMER_COUNT];
     bool is_set[TIMER_COUNT];
     uint64_t at_us[TIMER_COUNT];
     uint64_t now_us;
 };
+
+/* Timer i is number i + 1. */
+static struct wheel_links *links_of(const void *owner, uint32_t timer)
+{
+    const struct model *m = owner;
+
+    return (struct wheel_links *)&m->links[timer - 1];
+}
+
+static uint64_t at_us_of(const void *owner, uint32_t timer)
+{
+    return ((const struct model *)owner)->at_us[timer - 1];
+}
+
+static struct model *new_model(uint64_t now_us)
+{
+    struct model *m = calloc(1, sizeof *m);
+
+    ck_assert_ptr_nonnull(m);
+    m->now_us = now_us;
+    wheel_init(&m->wheel, &(struct wheel_timers){m, links_of, at_us_of}, now_us);
+    return m;
+}
 
 static uint64_t earliest(const struct model *m)
 {
@@ -27,23 +50,23 @@ static uint64_t earliest(const struct model *m)
 
 static void advance_and_take(struct model *m, uint64_t now_us)
 {
-    struct wheel_timer *timer;
+    uint32_t timer;
 
     m->now_us = now_us;
     wheel_advance(&m->wheel, now_us);
-    while ((timer = wheel_take_due(&m->wheel)) != NULL) {
-        long i = timer - m->timer;
-        ck_assert_msg(m->is_set[i] && m->at_us[i] <= now_us, "timer %ld fires early", i);
+    while ((timer = wheel_take_due(&m->wheel)) != 0) {
+        uint32_t i = timer - 1;
+        ck_assert_msg(m->is_set[i] && m->at_us[i] <= now_us, "timer %u fires early", i);
         m->is_set[i] = false;
     }
     ck_assert_msg(earliest(m) > now_us, "a timer did not fire");
 }
 
-static void set(struct model *m, int i, uint64_t at_us)
+static void set(struct model *m, uint32_t i, uint64_t at_us)
 {
-    wheel_set(&m->wheel, &m->timer[i], at_us);
     m->is_set[i] = true;
     m->at_us[i] = at_us;
+    wheel_set(&m->wheel, i + 1);
 }
 
 /* A delay of any size: the exponent is uniform. */
@@ -55,16 +78,13 @@ static uint64_t random_delay(uint64_t *random)
 START_TEST(random_timers_fire_exactly_when_they_are_due)
 {
     uint64_t random = (uint64_t)_i + 1;
-    struct model *m = calloc(1, sizeof *m);
+    struct model *m = new_model(random_delay(&random) >> 2);
 
-    ck_assert_ptr_nonnull(m);
-    m->now_us = random_delay(&random) >> 2;
-    wheel_init(&m->wheel, m->now_us);
     for (int step = 0; step < 3000; step++) {
-        int i = (int)(next_random(&random) % TIMER_COUNT);
+        uint32_t i = (uint32_t)(next_random(&random) % TIMER_COUNT);
         switch (next_random(&random) % 8) {
         case 0:
-            wheel_clear(&m->wheel, &m->timer[i]);
+            wheel_clear(&m->wheel, i + 1);
             m->is_set[i] = false;
             break;
         case 1: { /* to the next event, as a driver would */
@@ -88,16 +108,13 @@ END_TEST
 
 START_TEST(following_wheel_next_reaches_a_timer_in_few_steps)
 {
-    struct wheel *wheel = calloc(1, sizeof *wheel);
-    struct wheel_timer timer = {0};
-
-    ck_assert_ptr_nonnull(wheel);
     for (int bits = 0; bits < 47; bits++) {
         uint64_t start_us = 123456789, at_us = start_us + ((uint64_t)1 << bits) + 12345;
         int steps = 0;
-        wheel_init(wheel, start_us);
-        wheel_set(wheel, &timer, at_us);
-        while (wheel_take_due(wheel) == NULL) {
+        struct model *m = new_model(start_us);
+        struct wheel *wheel = &m->wheel;
+        set(m, 0, at_us);
+        while (wheel_take_due(wheel) == 0) {
             uint64_t next_us = wheel_next_us(wheel);
             ck_assert_uint_gt(next_us, wheel->now_us);
             ck_assert_uint_le(next_us, at_us);
@@ -105,40 +122,34 @@ START_TEST(following_wheel_next_reaches_a_timer_in_few_steps)
             ck_assert_int_le(++steps, WHEEL_LEVELS + 1);
         }
         ck_assert_uint_eq(wheel->now_us, at_us);
+        free(m);
     }
-    free(wheel);
 }
 END_TEST
 
 START_TEST(a_timer_set_for_the_past_is_due_at_once)
 {
-    struct wheel *wheel = calloc(1, sizeof *wheel);
-    struct wheel_timer timer = {0};
+    struct model *m = new_model(1000);
 
-    ck_assert_ptr_nonnull(wheel);
-    wheel_init(wheel, 1000);
-    wheel_set(wheel, &timer, 999);
-    ck_assert_uint_eq(wheel_next_us(wheel), 1000);
-    ck_assert_ptr_eq(wheel_take_due(wheel), &timer);
-    ck_assert(!wheel_is_set(&timer));
-    free(wheel);
+    set(m, 0, 999);
+    ck_assert_uint_eq(wheel_next_us(&m->wheel), 1000);
+    ck_assert_uint_eq(wheel_take_due(&m->wheel), 1);
+    ck_assert(!wheel_is_set(&m->links[0]));
+    free(m);
 }
 END_TEST
 
 START_TEST(a_timer_beyond_the_horizon_fires_in_time)
 {
-    struct wheel *wheel = calloc(1, sizeof *wheel);
-    struct wheel_timer timer = {0};
     uint64_t at_us = ((uint64_t)1 << 50) + 17;
+    struct model *m = new_model(5);
 
-    ck_assert_ptr_nonnull(wheel);
-    wheel_init(wheel, 5);
-    wheel_set(wheel, &timer, at_us);
-    wheel_advance(wheel, at_us - 1);
-    ck_assert_ptr_null(wheel_take_due(wheel));
-    wheel_advance(wheel, at_us);
-    ck_assert_ptr_eq(wheel_take_due(wheel), &timer);
-    free(wheel);
+    set(m, 0, at_us);
+    wheel_advance(&m->wheel, at_us - 1);
+    ck_assert_uint_eq(wheel_take_due(&m->wheel), 0);
+    wheel_advance(&m->wheel, at_us);
+    ck_assert_uint_eq(wheel_take_due(&m->wheel), 1);
+    free(m);
 }
 END_TEST
 
