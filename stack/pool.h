@@ -14,17 +14,17 @@
 enum { POOL_CHUNK_OBJECTS_MAX = 64, POOL_NONE = -1 };
 
 struct pool_chunk {
-    uint64_t used; /* a bit for each object */
+    uint64_t used;           /* a bit for each object */
     uint32_t next, previous; /* in the list of those with room: number + 1; 0: none */
 };
 
 struct pool {
     uint32_t object_bytes;
-    unsigned shift;      /* 1 << shift objects in a chunk */
-    uintptr_t *chunk;    /* by number: a struct pool_chunk *, or given back, see pool.c */
-    uint32_t chunk_room, chunk_count; /* of chunk[] */
+    unsigned shift;   /* 1 << shift objects in a chunk */
+    uintptr_t *chunk; /* by number: a struct pool_chunk *, or given back, see pool.c */
+    uint32_t chunk_room, chunk_count;       /* of chunk[] */
     uint32_t first_with_room, first_absent; /* number + 1; 0: none */
-    uint32_t count;      /* objects in use */
+    uint32_t count;                         /* objects in use */
     struct memory *memory;
 };
 

@@ -12,6 +12,7 @@ static const char *const syn_styles[] = {"macos", "linux", NULL};
 static const char *const ecn_modes[] = {"off", "on", "accept", NULL};
 static const char *const loss_detections[] = {"rack", "rfc6675", "newreno", NULL};
 static const char *const pacings[] = {"off", "on", "auto", NULL};
+static const char *const syn_cookie_modes[] = {"off", "auto", "always", NULL};
 static const char *const congestions[] = {"reno", "cubic", NULL};
 
 #define MS(n)   ((n)*1000ull)
@@ -141,6 +142,9 @@ static const struct setting table[] = {
     /* the stack */
     {TCP(backlog), RANGE(1, MANY),
      .help = "connections of a listener that nobody has accepted yet"},
+    {TCP(syn_cookies), RANGE(0, 2), .word = syn_cookie_modes,
+     .help = "answer SYNs without keeping anything: never, when the backlog is full, or all "
+             "(RFC 4987)"},
     {STACK(mtu_bytes), RANGE(68, UINT16_MAX),
      .help = "largest IP packet; an application takes the device's unless told otherwise"},
     {STACK(connections_max), RANGE(1, MANY), .help = "connections of the stack"},

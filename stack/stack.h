@@ -75,6 +75,9 @@ struct stack_counters {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t drops[DROP_COUNT];
+    /* SYN cookies, RFC 4987: sent, brought back, and ACKs without a valid one while some were out.
+     */
+    uint64_t syn_cookies_sent, syn_cookies_taken, syn_cookies_failed;
 };
 
 /* Documented defaults; fill in addresses and `random` afterwards. */

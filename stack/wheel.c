@@ -81,7 +81,8 @@ static void place(struct wheel *wheel, uint32_t timer)
 
 void wheel_clear(struct wheel *wheel, uint32_t timer)
 {
-    if (wheel_is_set(links_of(wheel, timer))) /* an emptied slot keeps its bit until next looked at */
+    if (wheel_is_set(
+            links_of(wheel, timer))) /* an emptied slot keeps its bit until next looked at */
         unlink_timer(wheel, timer);
 }
 

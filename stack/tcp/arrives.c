@@ -7,8 +7,8 @@
  * followed throughout: doubtful segments are answered by a challenge ACK. RFC 7323 adds PAWS to the
  * first check.
  *
- * The fifth check, the acknowledgment, fills arrives_ack.c; the sixth to eighth, urgent pointer,
- * text and FIN, arrives_text.c.
+ * LISTEN is in arrives_listen.c; the fifth check, the acknowledgment, fills arrives_ack.c; the
+ * sixth to eighth, urgent pointer, text and FIN, arrives_text.c.
  *
  * Not done: the third check, security and compartment (9293 A.1), which nobody uses. */
 #include "arrives.h"
@@ -142,36 +142,11 @@ static void take_irs(struct tcb *tcb, const struct tcp_segment *seg)
     tcb->last_ack_sent = tcb->rcv_nxt;
 }
 
-/* ---- 3.10.7.2 LISTEN */
-
-enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
-                             const struct tcp_segment *seg)
+void arrives_take_syn(struct tcb *tcb, const struct tcp_segment *seg)
 {
-    struct stack *stack = listener->stack;
-
-    if (seg->flags & TCP_RST) /* first */
-        return DROP_TCP_STATE;
-    if (seg->flags & TCP_ACK) { /* second */
-        tcp_refuse(stack, id, seg, "an ACK on a port that only listens (9293 3.10.7.2)");
-        return DROP_TCP_STATE;
-    }
-    if (!(seg->flags & TCP_SYN)) /* fourth */
-        return DROP_TCP_STATE;
-    if (listener->handshaking_count + listener->accept_count >= listener->config->backlog) /* third */
-        return DROP_TCP_BACKLOG_FULL;
-    struct tcb *tcb = layer_new_child(listener, id);
-    if (tcb == NULL)
-        return DROP_TCP_MEMORY;
     take_irs(tcb, seg);
     take_syn_options(tcb, &seg->options);
     ecn_take_syn(tcb, seg);
-    route_learn(tcb, seg); /* MUST-53 */
-    tcb->snd_wnd = seg->wnd;
-    tcp_set_state(tcb, TCPS_SYN_RECEIVED, "SYN arrives", "9293 3.10.7.2 third");
-    tcb_wants_output(tcb);
-    /* Departure: text and FIN on a SYN are not queued, here and in SYN-SENT, but left for the peer
-     * to send again: before the handshake is done they may come from anywhere. */
-    return DROP_NOT;
 }
 
 /* ---- 3.10.7.3 SYN-SENT */
@@ -199,9 +174,7 @@ static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg
     if (!(seg->flags & TCP_SYN)) /* fifth */
         return DROP_TCP_NO_ACK;
 
-    take_irs(tcb, seg); /* fourth */
-    take_syn_options(tcb, &seg->options);
-    ecn_take_syn(tcb, seg);
+    arrives_take_syn(tcb, seg); /* fourth */
     if (ack_is_acceptable) {
         arrives_round_receive_buffer(tcb);
         arrives_take_syn_ack(tcb, seg);

@@ -246,6 +246,10 @@ static enum drop check_ack_syn_received(struct tcb *tcb, const struct tcp_segmen
                    "acknowledges what was never sent (9293 3.10.7.4 fifth)");
         return DROP_TCP_ACK_INVALID;
     }
+    /* As Linux does: connections that came by SYN cookies have taken all places. It stays in
+     * SYN-RECEIVED, and its SYN,ACK goes out again, until there is room or patience ends. */
+    if (tcb->listener != NULL && arrives_accept_queue_is_full(tcb->listener))
+        return DROP_TCP_BACKLOG_FULL;
     bool is_crossed = arrives_is_crossed_syn_ack(tcb, seg);
     if (is_crossed)
         ecn_take_syn(tcb, seg);

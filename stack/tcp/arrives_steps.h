@@ -4,6 +4,12 @@
 
 #include "tcb.h"
 
+/* Of the peer's SYN or SYN,ACK: IRS, options, and what it says of ECN. (arrives.c) */
+void arrives_take_syn(struct tcb *tcb, const struct tcp_segment *seg);
+
+/* Is there no room for another connection until tcp_accept() is called? (arrives_listen.c) */
+bool arrives_accept_queue_is_full(const struct tcb *listener);
+
 /* Fifth; DROP_NOT to go on. (arrives_ack.c) */
 enum drop arrives_check_ack(struct tcb *tcb, const struct tcp_segment *seg);
 /* Our SYN is acknowledged: SND.UNA and the round trip of the handshake. */

@@ -58,6 +58,7 @@ void tcp_config_init(struct tcp_config *config)
         .uto_min_us = 100ull * SECOND_US,
         .uto_max_us = 3600ull * SECOND_US,
         .backlog = 128,
+        .syn_cookies = TCP_SYN_COOKIES_AUTO,
         .ttl = 64,
     };
 }

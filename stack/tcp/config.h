@@ -20,6 +20,10 @@ enum tcp_loss_detection {
  * the same. */
 enum tcp_ecn { TCP_ECN_OFF, TCP_ECN_ON, TCP_ECN_ACCEPT };
 
+/* SYN cookies, RFC 4987 3.6: never, when the backlog is full, or for each SYN (which is for tests:
+ * see syncookie.c for what a cookie forgets). */
+enum tcp_syn_cookies { TCP_SYN_COOKIES_OFF, TCP_SYN_COOKIES_AUTO, TCP_SYN_COOKIES_ALWAYS };
+
 /* Which algorithm sets the congestion window. */
 enum tcp_congestion {
     TCP_CONGESTION_RENO,  /* RFC 5681 */
@@ -131,10 +135,12 @@ struct tcp_config {
     uint64_t uto_min_us;        /* L_LIMIT; 100 s, as SHLD-11 */
     uint64_t uto_max_us;        /* U_LIMIT; 1 h */
 
-    unsigned backlog; /* connections that wait for tcp_accept(); 128 */
-    uint8_t tos;      /* DSCP in the upper 6 bits (MUST-48); 0. Every segment has it (SHLD-22);
-                         tcp_set() changes it under way (SHLD-21), see there for SHLD-23 */
-    uint8_t ttl;      /* MUST-49; 64 */
+    unsigned backlog; /* of a listener's connections, those in the handshake and those that wait
+                         for tcp_accept(); with SYN cookies the latter alone; 128 */
+    enum tcp_syn_cookies syn_cookies; /* auto */
+    uint8_t tos; /* DSCP in the upper 6 bits (MUST-48); 0. Every segment has it (SHLD-22);
+                    tcp_set() changes it under way (SHLD-21), see there for SHLD-23 */
+    uint8_t ttl; /* MUST-49; 64 */
 };
 
 void tcp_config_init(struct tcp_config *config);

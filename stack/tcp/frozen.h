@@ -33,10 +33,10 @@ struct time_wait {
 };
 
 struct syn_received {
-    struct flow_links links; /* first, as above */
-    uint32_t listener;       /* the ref of the one it came from */
-    uint64_t since_us;       /* when the first SYN,ACK left */
-    uint32_t sent_after_us;  /* the last one left so much later */
+    struct flow_links links;    /* first, as above */
+    uint32_t listener;          /* the ref of the one it came from */
+    uint64_t since_us;          /* when the first SYN,ACK left */
+    uint32_t sent_after_us;     /* the last one left so much later */
     uint32_t deadline_after_us; /* and goes out again so much later; counted from since_us, too */
     struct ip_addr remote;
     uint16_t local_port, remote_port;

@@ -8,9 +8,10 @@
 
 void isn_init(struct isn *isn, struct stack *stack)
 {
-    struct siphash_key *keys[] = {&isn->isn_key, &isn->port_key, &isn->timestamp_key};
+    struct siphash_key *keys[] = {&isn->isn_key, &isn->port_key, &isn->timestamp_key,
+                                  &isn->cookie_key};
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         *keys[i] = (struct siphash_key){stack_random(stack), stack_random(stack)};
     isn->next_port = (uint16_t)stack_random(stack);
 }

@@ -9,7 +9,7 @@
 struct stack;
 
 struct isn {
-    struct siphash_key isn_key, port_key, timestamp_key;
+    struct siphash_key isn_key, port_key, timestamp_key, cookie_key;
     uint16_t next_port; /* RFC 6056 3.3.3 calls it next_ephemeral */
 };
 

@@ -9,14 +9,14 @@
 #include "tcp.h"
 
 struct tcp_layer {
-    struct table table;    /* connections and their records, by four-tuple */
+    struct table table;                          /* connections and their records, by four-tuple */
     struct pool tcbs, time_waits, syn_receiveds; /* the three things that a connection can be */
     struct pool shared_configs;
     struct queue listeners;
-    struct queue closed;   /* CLOSED, but still held by the application */
-    struct wheel wheel;    /* when a connection wants tcp_on_time() */
-    struct queue output;   /* connections that may have something to send */
-    struct queue ready;    /* connections whose readiness changed */
+    struct queue closed; /* CLOSED, but still held by the application */
+    struct wheel wheel;  /* when a connection wants tcp_on_time() */
+    struct queue output; /* connections that may have something to send */
+    struct queue ready;  /* connections whose readiness changed */
     struct isn isn;
     unsigned connection_count;
     uint64_t challenge_window_start_us;
@@ -26,6 +26,8 @@ struct tcp_layer {
 /* Inside tcp/: a child of `listener` for the connection `id`, in the table and counted; NULL when
  * memory or connections_max is exhausted. */
 struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id);
+/* ISS, the offset of its timestamps, and the scale of its windows. */
+void layer_choose_numbers(struct tcb *tcb);
 /* A TCB that becomes known: counted, and in the table unless it listens. */
 void layer_adopt(struct tcb *tcb);
 /* After each event on a connection: reap it when it is CLOSED, or shrink it to a record when it

@@ -791,7 +791,7 @@ void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const 
     seg.src_port = id->local_port;
     seg.dst_port = id->remote_port;
     uint8_t header[TCP_HEADER_MAX_BYTES];
-    size_t header_bytes = tcp_emit(&seg, TCP_SYN_STYLE_LINUX, header);
+    size_t header_bytes = tcp_emit(&seg, config->syn_style, header);
     struct checksum sum = {0};
 
     checksum_add_pseudo(&sum, &id->local, &id->remote, IP_PROTOCOL_TCP, header_bytes);
@@ -803,6 +803,31 @@ void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const 
     uint8_t option[SOURCE_ROUTE_MAX_BYTES];
     source_route_apply(route != NULL ? route : &config->source_route, &ip, option);
     (void)ip_send(stack, &ip, (struct bytes){header, header_bytes}, id, cause);
+}
+
+void tcp_send_syn_cookie(struct tcb *tcb, uint32_t tsval, const char *cause)
+{
+    struct tcp_segment seg = {.seq = tcb->iss,
+                              .ack = tcb->rcv_nxt,
+                              .flags = TCP_SYN | TCP_ACK | ecn_syn_flags(tcb, false),
+                              .wnd = announce_syn_window(tcb)};
+
+    fill_syn_options(tcb, &seg.options, true);
+    seg.options.tsval = tsval;
+    seg.options.tsecr = tcb->ts_recent;
+    tcp_send_stray(tcb->stack, tcb->config, &tcb->flow.id, route_of(tcb), seg, cause);
+}
+
+bool tcp_syn_ack_was_sent(struct tcb *tcb)
+{
+    const struct plan plan = {.seq = tcb->iss, .flags = TCP_SYN | TCP_ACK};
+
+    if (!remember_in_flight(tcb, &plan))
+        return false;
+    (void)announce_syn_window(tcb);
+    tcb->last_ack_sent = tcb->rcv_nxt;
+    records_at(&tcb->in_flight, 0)->transmission_count++; /* nobody knows when: no RTT sample */
+    return true;
 }
 
 void tcp_send_reset(struct tcb *tcb, const char *cause)

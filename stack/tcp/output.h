@@ -8,8 +8,14 @@
 /* The next segment of this connection, with the reason in *event; false when it has none now. */
 bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event);
 
-/* A reset, with TTL and Differentiated Services of `config` (MUST-48, MUST-49), queued at once.
- * `id` is the connection as we see it; `route` NULL: that of `config`, if it has one; of
+/* A SYN,ACK by which the stack remembers nothing: `tcb` is thrown away afterwards. */
+void tcp_send_syn_cookie(struct tcb *tcb, uint32_t tsval, const char *cause);
+/* The state of `tcb` as it is behind its SYN,ACK, which has been sent some time before, without it.
+ * False when memory is short. */
+bool tcp_syn_ack_was_sent(struct tcb *tcb);
+
+/* A reset or SYN,ACK, with TTL and Differentiated Services of `config` (MUST-48, MUST-49), queued
+ * at once. `id` is the connection as we see it; `route` NULL: that of `config`, if it has one; of
  * `seg` numbers, flags and options. */
 void tcp_send_stray(struct stack *stack, const struct tcp_config *config, const struct flow_id *id,
                     const struct source_route *route, struct tcp_segment seg, const char *cause);

@@ -1,9 +1,9 @@
 /* The four-tuple table, see table.h.
  *
- * Linear hashing: with bucket_count between 2^n and 2^(n+1), an entry is in the bucket that n+1 bits
- * of its hash name, or, if that does not exist yet, in the one that n bits name. So the next new
- * bucket takes its entries from exactly one old one. If memory for it is short the chains just grow
- * longer. */
+ * Linear hashing: with bucket_count between 2^n and 2^(n+1), an entry is in the bucket that n+1
+ * bits of its hash name, or, if that does not exist yet, in the one that n bits name. So the next
+ * new bucket takes its entries from exactly one old one. If memory for it is short the chains just
+ * grow longer. */
 #include "table.h"
 
 #include <string.h>

@@ -48,6 +48,7 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     for (int t = 0; t < TIMER_COUNT; t++)
         tcb->deadline_us[t] = NEVER;
     tcb->unanswered_since_us = NEVER;
+    tcb->cookie_sent_us = NEVER;
     tcb->peer_mss = 536; /* until the peer says otherwise: MUST-15 */
     tcb->rcv_buffer_bytes = config->receive_buffer_bytes;
     tcp_rto_init(&tcb->rto, config);

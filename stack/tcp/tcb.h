@@ -53,12 +53,13 @@ struct tcb {
     enum tcp_err soft_error; /* 9293 3.9.2.2, MUST-47 */
 
     /* Who holds it. */
-    struct tcb *listener; /* the one it came from, until accepted; NULL: none */
+    struct tcb *listener;        /* the one it came from, until accepted; NULL: none */
     struct queue_link list_link; /* among the listeners, or those closed, or in one of a
                                     listener's two queues: */
     struct queue handshaking;    /* in SYN-RECEIVED, unless they are records */
     struct queue accept_queue;   /* complete */
     unsigned handshaking_count, accept_count; /* the former with the records */
+    uint64_t cookie_sent_us;                  /* a listener's last SYN cookie; NEVER: none yet */
     bool is_held;                             /* by the application */
     bool is_in_accept_queue;
     bool is_retired;   /* CLOSED and out of the table; waits for tcp_close() */

@@ -59,7 +59,7 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
     return tcb;
 }
 
-static void choose_numbers(struct tcb *tcb)
+void layer_choose_numbers(struct tcb *tcb)
 {
     tcb->iss = isn_choose(tcb->stack, &tcb->flow.id);
     tcb->snd_una = tcb->snd_nxt = tcb->iss;
@@ -89,7 +89,7 @@ struct tcb *tcp_open_active(struct stack *stack, const struct ip_addr *local, ui
     struct tcb *tcb = new_tcb(stack, &id, TCPS_CLOSED, config);
     if (tcb == NULL)
         return refuse_open(error, TCP_ERR_RESOURCES);
-    choose_numbers(tcb);
+    layer_choose_numbers(tcb);
     layer_adopt(tcb);
     tcp_set_state(tcb, TCPS_SYN_SENT, "active OPEN", "9293 3.10.1");
     tcb_wants_output(tcb);
@@ -146,7 +146,7 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
     tcb->listener = listener;
     listener->handshaking_count++;
     queue_join(&listener->handshaking, &tcb->list_link);
-    choose_numbers(tcb);
+    layer_choose_numbers(tcb);
     layer_adopt(tcb);
     return tcb;
 }

@@ -444,8 +444,8 @@ static void check_limits(struct run *run)
     HOLDS(stack->tcp.connection_count <= CONNECTIONS_MAX);
     HOLDS(stack->tcp.table.count <= CONNECTIONS_MAX);
     HOLDS(stack->ip.queued_count <= stack->config.out_queue_max);
-    HOLDS(run->listener == NULL || (run->listener->handshaking_count <= BACKLOG &&
-                                      run->listener->accept_count <= BACKLOG));
+    HOLDS(run->listener == NULL ||
+          (run->listener->handshaking_count <= BACKLOG && run->listener->accept_count <= BACKLOG));
 }
 
 static struct stack *new_stack(struct run *run)

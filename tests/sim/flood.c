@@ -5,6 +5,7 @@
  * The strangers' packets are put into the server (end 1) directly, between the steps of the
  * simulation; what the server answers them goes out on the link and is nobody's at the other end.
  */
+
 #include "sim.h"
 
 #include "../../stack/tcp/frozen.h"
@@ -98,6 +99,7 @@ static void finish(struct sim *sim)
 START_TEST(a_syn_flood_fills_the_backlog_and_no_more_while_a_connection_goes_on)
 {
     struct sim_plan plan = plan_of_a_victim();
+    plan.tcp[1].syn_cookies = TCP_SYN_COOKIES_OFF;
     struct sim *sim = sim_new(&plan);
     uint64_t r = 1;
 
@@ -124,6 +126,7 @@ START_TEST(a_listener_serves_again_when_the_flood_has_been_given_up)
     uint64_t r = 2;
 
     plan.tcp[1].syn_r2_us = 30 * SECOND_US;
+    plan.tcp[1].syn_cookies = TCP_SYN_COOKIES_OFF;
     sim = sim_new(&plan);
     for (unsigned i = 0; i < 1000; i++) { /* before the real SYN */
         struct tcp_segment syn = random_segment(&r, SIM_PORT);
@@ -132,6 +135,113 @@ START_TEST(a_listener_serves_again_when_the_flood_has_been_given_up)
     }
     ck_assert_uint_eq(sim->app[1].listener->handshaking_count, BACKLOG);
     finish(sim);
+}
+END_TEST
+
+/* Real connects while SYNs from nowhere keep the backlog full: open, one byte there and back. */
+enum {
+    CONNECTS = 1000,
+    CONNECT_EVERY_US = 2000,
+    CONNECT_PATIENCE_US = 3 * SECOND_US,
+};
+
+struct connect {
+    struct tcb *tcb;
+    uint64_t since_us;
+};
+
+struct connects {
+    struct connect connect[CONNECTS];
+    unsigned opened, succeeded, failed;
+};
+
+static void open_one(struct sim *sim, struct connects *all)
+{
+    struct ip_addr server = ip_addr_from_v4(SERVER_ADDRESS);
+    struct connect *one = &all->connect[all->opened++];
+
+    one->since_us = sim->now_us;
+    one->tcb = tcp_open_active(sim->stack[0], NULL, 0, &server, FLOODED_PORT, NULL, NULL);
+    ck_assert_ptr_nonnull(one->tcb);
+    ck_assert_int_eq(tcp_send(one->tcb, (const uint8_t *)"?", 1), 1);
+}
+
+static void look_at_those_under_way(struct sim *sim, struct connects *all)
+{
+    for (unsigned i = 0; i < all->opened; i++) {
+        struct connect *one = &all->connect[i];
+        uint8_t byte;
+        if (one->tcb == NULL)
+            continue;
+        bool is_late = sim->now_us - one->since_us > CONNECT_PATIENCE_US;
+        if (tcp_receive(one->tcb, &byte, 1) == 1)
+            all->succeeded++;
+        else if (is_late)
+            all->failed++;
+        else
+            continue;
+        tcp_abort(one->tcb);
+        one->tcb = NULL;
+    }
+}
+
+/* Answer what is there to be answered, and let go. */
+static void serve(struct tcb *listener, struct tcb **open, unsigned *open_count)
+{
+    struct tcb *tcb;
+    uint8_t byte;
+
+    while (*open_count < BACKLOG && (tcb = tcp_accept(listener)) != NULL)
+        open[(*open_count)++] = tcb;
+    for (unsigned i = 0; i < *open_count; i++) {
+        ptrdiff_t got = tcp_receive(open[i], &byte, 1);
+        if (got == 1)
+            ck_assert_int_eq(tcp_send(open[i], &byte, 1), 1);
+        if (got == 0)
+            continue;
+        tcp_close(open[i]);
+        open[i--] = open[--*open_count];
+    }
+}
+
+START_TEST(real_connects_succeed_during_a_syn_flood)
+{
+    struct sim_plan plan = plan_of_a_victim();
+    static struct connects all;
+    struct tcb *open[BACKLOG];
+    unsigned open_count = 0;
+    uint64_t r = 6, next_us = 0;
+
+    for (unsigned end = 0; end < 2; end++)
+        plan.link[end] = (struct link_config){.rate_bits_per_s = 100000000, .delay_us = 5000};
+    plan.app[0].send_bytes = 100 * BULK_BYTES;
+    plan.connections_max[1] = 0;
+    all = (struct connects){0};
+    struct sim *sim = sim_new(&plan);
+    struct tcb *listener = tcp_open_passive(sim->stack[1], NULL, FLOODED_PORT, NULL, NULL);
+
+    while (all.succeeded + all.failed < CONNECTS && sim_step(sim)) {
+        struct tcp_segment syn = random_segment(&r, FLOODED_PORT);
+        syn.flags = TCP_SYN;
+        throw_segment(sim, STRANGERS + (uint32_t)sim_below(&r, 1 << 24), syn);
+        serve(listener, open, &open_count);
+        if (sim->now_us < next_us)
+            continue;
+        next_us = sim->now_us + CONNECT_EVERY_US;
+        if (all.opened < CONNECTS)
+            open_one(sim, &all);
+        look_at_those_under_way(sim, &all);
+    }
+    ck_assert_str_eq(sim->failure, "");
+    ck_assert_uint_ge(all.succeeded, CONNECTS / 100 * 99);
+    ck_assert_uint_gt(sim->stack[1]->counters.syn_cookies_taken, CONNECTS / 2);
+    ck_assert_uint_gt(sim->stack[1]->counters.syn_cookies_sent, 10 * CONNECTS);
+    ck_assert_uint_le(sim->stack[1]->tcp.syn_receiveds.count, BACKLOG);
+    ck_assert_uint_gt(sim->app[1].received_bytes, BULK_BYTES); /* the other connection goes on */
+    while (open_count > 0)
+        tcp_abort(open[--open_count]);
+    tcp_close(listener);
+    sim_free(sim);
 }
 END_TEST
 
@@ -255,6 +365,7 @@ static void tests(TCase *tc)
 {
     tcase_add_test(tc, a_syn_flood_fills_the_backlog_and_no_more_while_a_connection_goes_on);
     tcase_add_test(tc, a_listener_serves_again_when_the_flood_has_been_given_up);
+    tcase_add_test(tc, real_connects_succeed_during_a_syn_flood);
     tcase_add_test(tc, a_connection_in_syn_received_costs_a_small_record);
     tcase_add_test(tc, no_more_connections_than_allowed_are_accepted);
     tcase_add_test(tc, random_segments_from_strangers_disturb_no_connection);

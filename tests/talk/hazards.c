@@ -492,6 +492,7 @@ START_TEST(connection_without_its_third_packet_leaves_the_backlog_after_32_s)
     struct stack_config config = talk_config();
 
     config.tcp.backlog = 2;
+    config.tcp.syn_cookies = TCP_SYN_COOKIES_OFF;
     struct talk *t = talk_new(&config);
     talk_listen(t);
     peer_sends_syn_from(t, 7000, DROP_NOT);

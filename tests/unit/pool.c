@@ -69,8 +69,7 @@ START_TEST(an_empty_pool_keeps_one_chunk)
         for (uint32_t i = 0; i < OBJECTS; i++)
             pool_give(&pool, number[i]);
         ck_assert_uint_eq(pool.count, 0);
-        ck_assert_uint_eq(memory.used_bytes,
-                          CHUNK_BYTES + pool.chunk_room * sizeof *pool.chunk);
+        ck_assert_uint_eq(memory.used_bytes, CHUNK_BYTES + pool.chunk_room * sizeof *pool.chunk);
     }
     tear_down();
 }

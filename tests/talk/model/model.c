@@ -125,6 +125,7 @@ static uint64_t patience_us(const struct model *m)
 
 static void judge_end(struct model *m, enum tcp_state state)
 {
+    enum { TIME_WAIT_TICK_US = 1000 }; /* a record that waits counts milliseconds, rounded up */
     bool is_end = m->state != TCPS_CLOSED && state == TCPS_CLOSED;
     uint64_t waited_us = m->now_us - m->progress_us;
 
@@ -132,7 +133,7 @@ static void judge_end(struct model *m, enum tcp_state state)
         if (is_end && m->now_us < m->time_wait_us + 2 * m->msl_us)
             model_complain(m, RULE_TIME_WAIT_SHORT, "TIME-WAIT of %" PRIu64 " us",
                            m->now_us - m->time_wait_us);
-        if (!is_end && m->now_us > m->time_wait_last_us + 2 * m->msl_us)
+        if (!is_end && m->now_us >= m->time_wait_last_us + 2 * m->msl_us + TIME_WAIT_TICK_US)
             model_complain(m, RULE_TIME_WAIT_LONG, "TIME-WAIT of %" PRIu64 " us",
                            m->now_us - m->time_wait_last_us);
         return;
