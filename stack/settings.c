@@ -13,7 +13,7 @@ static const char *const ecn_modes[] = {"off", "on", "accept", NULL};
 static const char *const loss_detections[] = {"rack", "rfc6675", "newreno", NULL};
 static const char *const pacings[] = {"off", "on", "auto", NULL};
 static const char *const syn_cookie_modes[] = {"off", "auto", "always", NULL};
-static const char *const congestions[] = {"reno", "cubic", NULL};
+static const char *const congestions[] = {"reno", "cubic", "bbr", NULL};
 
 #define MS(n)   ((n)*1000ull)
 #define S(n)    MS((n)*1000ull)
@@ -55,11 +55,12 @@ static const struct setting table[] = {
     {TCP(send_buffer_max_bytes), RANGE(536, 1 << 30), LIVE,
      .help = "what the send buffer may grow to with the congestion window"},
     {TCP(congestion), RANGE(0, sizeof congestions / sizeof congestions[0] - 2), .word = congestions,
-     .help = "congestion control"},
+     .help = "congestion control (RFC 5681, RFC 9438, draft-ietf-ccwg-bbr)"},
     {TCP(hystart), SWITCH, .help = "slow start ends when the delay grows (HyStart++, RFC 9406)"},
     {TCP(abe), SWITCH, .help = "give way less to a router's mark than to a loss (RFC 8511)"},
     {TCP(pacing), RANGE(0, 2), .word = pacings, LIVE,
-     .help = "spread the window over the round trip; auto: for cubic, on paths above 4 ms"},
+     .help = "spread the window over the round trip; auto: for cubic, on paths above 4 ms;"
+             " bbr always does"},
     {TCP(window_validation), SWITCH, LIVE,
      .help = "keep the window for 5 minutes when it is not in use (RFC 7661); off: for one RTO"},
     {TCP(burst_max_segments), RANGE(0, MANY), LIVE,

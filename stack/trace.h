@@ -77,6 +77,20 @@ enum trace_cwnd {
     CWND_UNDONE,
     CWND_RESTARTED,     /* after a pause: its length, us */
     CWND_NOT_VALIDATED, /* not used for five minutes: pipeACK, bytes */
+    /* BBR: the state entered, in the order of enum bbr_state, and other decisions of its model. All
+     * with: bw, bytes/s; min_rtt, us; inflight_longterm and inflight_shortterm, bytes or UINT32_MAX
+     * for none. */
+    CWND_BBR_STARTUP,
+    CWND_BBR_DRAIN,
+    CWND_BBR_DOWN,
+    CWND_BBR_CRUISE,
+    CWND_BBR_REFILL,
+    CWND_BBR_UP,
+    CWND_BBR_PROBE_RTT,
+    CWND_BBR_MODEL,     /* the window follows the model */
+    CWND_BBR_TOO_HIGH,  /* inflight_longterm was cut */
+    CWND_BBR_SHORTTERM, /* bw_shortterm and inflight_shortterm were cut */
+    CWND_BBR_TIMEOUT,   /* one segment, until something is acknowledged */
 };
 
 /* Who a connection or datagram is between; ports are 0 where there are none. */

@@ -254,6 +254,21 @@ static void say_cwnd(const struct trace_event *event, struct text *text)
     say_cwnd_numbers(event->u.cwnd.what, event->u.cwnd.number, text);
 }
 
+/* BBR's model of the path; a bound of UINT32_MAX is none. */
+static void say_model(const uint32_t number[static 4], struct text *text)
+{
+    char rtt[DURATION_BYTES];
+
+    add(text, ", bw=%u.%02uMbit/s", (unsigned)(number[0] / 125000),
+        (unsigned)(number[0] / 1250 % 100));
+    if (number[1] < UINT32_MAX)
+        add(text, " min_rtt=%s", duration(number[1], "", rtt));
+    if (number[2] < UINT32_MAX)
+        add(text, " inflight_longterm=%u", (unsigned)number[2]);
+    if (number[3] < UINT32_MAX)
+        add(text, " inflight_shortterm=%u", (unsigned)number[3]);
+}
+
 /* What decided: see enum trace_cwnd. */
 static void say_cwnd_numbers(enum trace_cwnd what, const uint32_t number[static 4],
                              struct text *text)
@@ -294,6 +309,19 @@ static void say_cwnd_numbers(enum trace_cwnd what, const uint32_t number[static 
         return;
     case CWND_NOT_VALIDATED:
         add(text, ", %u bytes were acknowledged in a round trip lately", a);
+        return;
+    case CWND_BBR_STARTUP:
+    case CWND_BBR_DRAIN:
+    case CWND_BBR_DOWN:
+    case CWND_BBR_CRUISE:
+    case CWND_BBR_REFILL:
+    case CWND_BBR_UP:
+    case CWND_BBR_PROBE_RTT:
+    case CWND_BBR_MODEL:
+    case CWND_BBR_TOO_HIGH:
+    case CWND_BBR_SHORTTERM:
+    case CWND_BBR_TIMEOUT:
+        say_model(number, text);
         return;
     case CWND_KEPT:
     case CWND_UNDONE:

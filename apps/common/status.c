@@ -70,6 +70,9 @@ static void print_path(FILE *out, const struct tcp_status *status)
         fprintf(out, " ssthresh:%u", segments(status, status->ssthresh_bytes));
     if (status->pacing_bytes_per_s > 0)
         fprintf(out, " pacing_rate:%" PRIu64 "bps", 8 * status->pacing_bytes_per_s);
+    if (status->delivery_rate_bytes_per_s > 0)
+        fprintf(out, " delivery_rate:%" PRIu64 "bps%s", 8 * status->delivery_rate_bytes_per_s,
+                status->delivery_is_app_limited ? " app_limited" : "");
     if (status->min_rtt_us > 0)
         fprintf(out, " minrtt:%g", (double)status->min_rtt_us / 1e3);
     fputc('\n', out);

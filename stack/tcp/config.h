@@ -28,10 +28,11 @@ enum tcp_syn_cookies { TCP_SYN_COOKIES_OFF, TCP_SYN_COOKIES_AUTO, TCP_SYN_COOKIE
 enum tcp_congestion {
     TCP_CONGESTION_RENO,  /* RFC 5681 */
     TCP_CONGESTION_CUBIC, /* RFC 9438 (MAY-18) */
+    TCP_CONGESTION_BBR,   /* BBR version 3, draft-ietf-ccwg-bbr-06 */
     TCP_CONGESTION_COUNT,
 };
 
-/* AUTO: for CUBIC, on paths where it does some good; see recovery/pacing.c. */
+/* AUTO: for CUBIC, on paths where it does some good; see recovery/pacing.c. BBR is always paced. */
 enum tcp_pacing { TCP_PACING_OFF, TCP_PACING_ON, TCP_PACING_AUTO, TCP_PACING_COUNT };
 
 struct tcp_config {
@@ -53,7 +54,7 @@ struct tcp_config {
                                           << 10 */
     uint16_t syn_wnd; /* window in our SYN; 0: the smaller of 65535 and the buffer */
 
-    enum tcp_congestion congestion; /* RFC 5681 (Reno) or RFC 9438 (CUBIC, MAY-18); CUBIC */
+    enum tcp_congestion congestion; /* RFC 5681 (Reno), RFC 9438 (CUBIC, MAY-18) or BBR; CUBIC */
     bool hystart;                   /* RFC 9406: slow start ends when delay grows; on */
     bool abe;                       /* RFC 8511: give way less to ECN than to loss; off */
     enum tcp_pacing pacing;         /* spread the window over the round trip; AUTO */

@@ -309,6 +309,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
     if (!may_send_data(tcb))
         return false;
     uint32_t waiting = tcb_unsent_bytes(tcb);
+    if (waiting < tcb->snd_mss)
+        window_has_nothing_to_send(tcb);
     if (waiting == 0)
         return plan_fin_alone(tcb, plan);
 

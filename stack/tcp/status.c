@@ -125,8 +125,12 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .segments_sent = tcb->segments_sent,
         .segments_received = tcb->segments_received,
         .retransmit_count = tcb->retransmit_count,
-        .congestion_control = congestion_ops_of(tcb->config->congestion)->name,
+        .congestion_control = tcb->cc.ops != NULL
+                                  ? tcb->cc.ops->name
+                                  : congestion_ops_of(tcb->config->congestion)->name,
         .pacing_bytes_per_s = pacing_rate(tcb),
+        .delivery_rate_bytes_per_s = tcb->cc.rate != NULL ? tcb->cc.rate->shown : 0,
+        .delivery_is_app_limited = tcb->cc.rate != NULL && tcb->cc.rate->is_app_limited,
         .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
         .undo_count = tcb->undo_count,
         .loss_detection = loss_detection_names[detect_way(tcb)],

@@ -72,6 +72,7 @@ void tcb_free(struct tcb *tcb)
     ring_release(&tcb->receive_ring);
     ranges_free(&tcb->out_of_order);
     records_free(&tcb->in_flight);
+    congestion_stop(&tcb->cc);
     memory_give(memory, tcb->learned_route, sizeof *tcb->learned_route);
     pool_give(&tcb->stack->tcp.tcbs, flow_number(tcb->flow.ref));
 }

@@ -178,7 +178,9 @@ struct tcp_status {
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint64_t segments_sent, segments_received, retransmit_count;
     const char *congestion_control;
-    uint64_t pacing_bytes_per_s; /* 0: not paced */
+    uint64_t pacing_bytes_per_s;        /* 0: not paced */
+    uint64_t delivery_rate_bytes_per_s; /* 0: not measured; BBR does */
+    bool delivery_is_app_limited;       /* and the application, not the network, sets it now */
     bool in_recovery;
     unsigned undo_count;             /* spurious reductions of the window, taken back */
     const char *loss_detection;      /* in use: "rack", "rfc6675" or "newreno" */

@@ -6,6 +6,8 @@ const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion)
     switch (congestion) {
     case TCP_CONGESTION_RENO:
         return &congestion_reno;
+    case TCP_CONGESTION_BBR:
+        return &congestion_bbr;
     case TCP_CONGESTION_CUBIC:
     case TCP_CONGESTION_COUNT:
         break;
@@ -27,6 +29,27 @@ void congestion_init(struct congestion *cc, const struct tcp_config *config, uin
                               .mss = mss,
                               .has_hystart = config->hystart,
                               .has_abe = config->abe};
+}
+
+void congestion_start(struct congestion *cc, const struct congestion_path *path)
+{
+    if (!cc->ops->has_model)
+        return;
+    cc->rate = rate_new();
+    if (cc->rate != NULL && cc->ops->start(cc, path))
+        return;
+    rate_free(cc->rate);
+    cc->rate = NULL;
+    cc->ops = &congestion_cubic;
+}
+
+void congestion_stop(struct congestion *cc)
+{
+    if (cc->ops == NULL || cc->rate == NULL)
+        return;
+    cc->ops->stop(cc);
+    rate_free(cc->rate);
+    cc->rate = NULL;
 }
 
 struct congestion_note congestion_reduce(struct congestion *cc, enum trace_cwnd what,

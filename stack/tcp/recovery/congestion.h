@@ -4,12 +4,11 @@
  * and window.h brings the events here.
  *
  * An algorithm is a table of functions (congestion_ops). Reno and CUBIC share the slow start of
- * hystart.c and differ in what they do after it. They work on struct congestion alone: nothing is
- * allocated, and a test can call them without a connection. Each answers with a note that says what
- * it decided, and by which numbers, for the trace.
- *
- * Not done: a sample of the delivery rate, which an algorithm that models the path (BBR) would
- * need.
+ * hystart.c and differ in what they do after it. BBR (bbr.c) models the path instead: it asks for
+ * samples of the delivery rate (rate.h), and says at which rate to send besides. They work on
+ * struct congestion alone, and a test can call them without a connection. BBR's state is large and
+ * is allocated when it is chosen; the others need none. Each answers with a note that says what it
+ * decided, and by which numbers, for the trace.
  */
 #ifndef TUNTCP_TCP_CONGESTION_H
 #define TUNTCP_TCP_CONGESTION_H
@@ -19,6 +18,7 @@
 
 #include "../../trace.h"
 #include "../config.h"
+#include "rate.h"
 
 enum {
     CONGESTION_WINDOW_MAX = 1 << 30, /* bytes: what window scaling can announce */
@@ -74,7 +74,9 @@ struct congestion {
         struct {
             struct cubic_epoch now, before; /* the last reduction, for on_undo */
         } cubic;
+        struct bbr *bbr; /* allocated */
     } u;
+    struct rate *rate; /* NULL: the algorithm wants no samples */
 
     /* Kept by window.c. Sequence numbers: */
     uint32_t round_end; /* a round trip is over when this is acknowledged */
@@ -93,8 +95,10 @@ struct congestion_ack {
     uint32_t rtt_us;          /* the round trip that it measures; 0: none */
     uint32_t srtt_us, min_rtt_us;
     uint32_t flight_before, flight_after; /* bytes sent and not acknowledged */
-    bool round_begins; /* the last byte that was in flight when the round began is acknowledged */
+    bool round_begins;  /* the last byte that was in flight when the round began is acknowledged */
+    uint32_t in_flight; /* less what is sacked or lost */
     bool window_was_used;    /* when the acknowledged bytes were sent, the window was the limit */
+    bool window_was_full;    /* likewise, in slow start as well */
     bool is_congestion_echo; /* it carries ECE (RFC 3168 6.1.2) */
     bool in_recovery;        /* loss is being repaired by acknowledgments */
     bool after_timeout;      /* or in slow start after a time-out */
@@ -102,6 +106,21 @@ struct congestion_ack {
 };
 
 enum congestion_reason { CONGESTION_LOSS, CONGESTION_ECN };
+
+/* What is known of the path after the handshake, for an algorithm that keeps state of its own. */
+struct congestion_path {
+    uint64_t now_us;
+    uint32_t srtt_us; /* 0: unknown */
+    uint32_t seed;    /* of what it draws: the connection's own, unknown to outsiders */
+    bool has_sack;
+};
+
+/* A range is held to be lost. */
+struct congestion_lost {
+    uint64_t now_us;
+    uint32_t start, end;          /* sequence numbers */
+    const struct rate_mark *mark; /* how it was sent; NULL: not known any more */
+};
 
 /* What was decided; `what` is CWND_KEPT when nothing was. */
 struct congestion_note {
@@ -112,6 +131,9 @@ struct congestion_note {
 struct congestion_ops {
     const char *name;
     bool wants_pacing;
+    /* It models the path: wants samples (cc->rate), sets the pace, and its window holds during loss
+     * recovery and after a pause as well, where PRR and RFC 5681 4.1 would lower it. */
+    bool has_model;
     /* Every acknowledgment after the handshake. */
     struct congestion_note (*on_ack)(struct congestion *cc, const struct congestion_ack *ack);
     /* Loss found by acknowledgments, or a router's mark: once per round trip; `flight` bytes were
@@ -122,14 +144,29 @@ struct congestion_ops {
     struct congestion_note (*on_timeout)(struct congestion *cc, uint32_t flight);
     /* The last reduction was a mistake. */
     struct congestion_note (*on_undo)(struct congestion *cc);
+
+    /* Only with has_model. The handshake is done: allocate; false: memory is short. */
+    bool (*start)(struct congestion *cc, const struct congestion_path *path);
+    void (*stop)(struct congestion *cc);
+    /* Each range, before on_congestion(). */
+    struct congestion_note (*on_lost)(struct congestion *cc, const struct congestion_lost *lost);
+    /* Something will be sent after a pause in which the application had nothing to send. */
+    void (*on_restart)(struct congestion *cc, uint64_t now_us);
+    uint64_t (*pacing_rate)(const struct congestion *cc); /* bytes per second */
 };
 
 /* Start with the algorithm of the configuration and an initial window of `segments` segments, RFC
  * 6928, or of one when the SYN was lost. */
 void congestion_init(struct congestion *cc, const struct tcp_config *config, uint32_t mss,
                      uint32_t segments);
+/* After congestion_init(), when the handshake is done. When memory for the state of the algorithm
+ * is short it is CUBIC instead. */
+void congestion_start(struct congestion *cc, const struct congestion_path *path);
+/* Give that state back. */
+void congestion_stop(struct congestion *cc);
 const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion);
 
+extern const struct congestion_ops congestion_bbr;
 extern const struct congestion_ops congestion_reno;
 extern const struct congestion_ops congestion_cubic;
 
@@ -162,6 +199,11 @@ struct congestion_note congestion_reduce(struct congestion *cc, enum trace_cwnd 
 static inline uint32_t congestion_larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
+}
+
+static inline uint32_t congestion_smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "detect.h"
 
 #include "rack.h"
+#include "window.h"
 
 enum tcp_loss_detection detect_way(const struct tcb *tcb)
 {
@@ -62,9 +63,10 @@ void detect_mark(struct tcb *tcb, unsigned i, uint32_t bytes, const struct trace
     if (record->transmission_count > 1 && record->sent_us >= recovery->reduced_us)
         recovery->retransmission_is_lost = true;
     records_mark_lost(&tcb->in_flight, i, bytes);
+    record = records_at(&tcb->in_flight, i); /* it may have been split */
+    window_on_lost(tcb, record->start, record->end, record->order);
     if (tcb->stack->config.trace == NULL)
         return;
-    record = records_at(&tcb->in_flight, i); /* it may have been split */
     struct trace_event event = *why;
     event.kind = TRACE_LOST;
     event.u.lost.start = record->start - tcb->iss;

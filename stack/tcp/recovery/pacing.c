@@ -31,6 +31,8 @@ bool pacing_is_on(const struct tcb *tcb)
     const struct congestion *cc = &tcb->cc;
     uint64_t rtt_us = tcb->rack.min_rtt.us > 0 ? tcb->rack.min_rtt.us : tcb->rto.srtt_us;
 
+    if (cc->ops != NULL && cc->ops->has_model)
+        return true;
     if (cc->ops == NULL || tcb->rto.srtt_us == 0)
         return false;
     switch (tcb->config->pacing) {
@@ -48,6 +50,9 @@ bool pacing_is_on(const struct tcb *tcb)
 uint64_t pacing_rate(const struct tcb *tcb)
 {
     const uint64_t tenths = tcb->cc.cwnd < tcb->cc.ssthresh ? 20 : 12;
+
+    if (tcb->cc.ops != NULL && tcb->cc.ops->has_model)
+        return tcb->cc.ops->pacing_rate(&tcb->cc) + 1;
 
     return pacing_is_on(tcb) ? tcb->cc.cwnd * tenths * (1000000 / 10) / tcb->rto.srtt_us + 1 : 0;
 }

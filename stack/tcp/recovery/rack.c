@@ -89,7 +89,7 @@ static void advance(struct tcb *tcb, uint64_t xmit_us, uint32_t order, uint32_t 
  * Departure: too early is what takes less than three quarters of the least round trip, not all of
  * it: where delays vary the acknowledgment of a probe may be the fastest yet, and if it counted for
  * nothing, the tail would wait for the timer. */
-static bool is_of_the_last_transmission(const struct tcb *tcb, const struct ack_news *news)
+bool rack_is_of_the_last_transmission(const struct tcb *tcb, const struct ack_news *news)
 {
     uint64_t sent_us = news->delivered.resent_us;
 
@@ -108,7 +108,7 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news)
         rack_note_rtt(&tcb->rack, tcb->stack->now_us - delivered->once_us, tcb->stack->now_us);
         advance(tcb, delivered->once_us, delivered->once_order, delivered->once_end);
     }
-    if (delivered->has_resent && is_of_the_last_transmission(tcb, news))
+    if (delivered->has_resent && rack_is_of_the_last_transmission(tcb, news))
         advance(tcb, delivered->resent_us, delivered->resent_order, delivered->resent_end);
 }
 

@@ -38,6 +38,8 @@ struct rack {
 void rack_note_rtt(struct rack *rack, uint64_t rtt_us, uint64_t now_us);
 /* Steps 1 to 4 of RFC 8985 6.2: the news of an acknowledgment. */
 void rack_on_ack(struct tcb *tcb, const struct ack_news *news);
+/* What was sent again and has been delivered arrived as it was sent last, not before. */
+bool rack_is_of_the_last_transmission(const struct tcb *tcb, const struct ack_news *news);
 /* A recovery has ended: step 4, the persistence of a larger window. */
 void rack_on_recovered(struct rack *rack);
 /* Step 5: mark what is lost by now, and let TIMER_REORDER expire when more would be. True: some

@@ -49,8 +49,8 @@ uint32_t recovery_allowance(const struct tcb *tcb)
         pipe = tcb->snd_nxt - tcb->snd_una - tcb->in_flight.lost_bytes;
     if (tcb->frto.step == FRTO_NEXT_ACK)
         return tcb->frto.new_bytes;
-    uint32_t window =
-        tcb->recovery.is_active && tcb->config->prr ? tcb->recovery.prr_window : tcb->cc.cwnd;
+    bool has_prr = tcb->recovery.is_active && tcb->config->prr && !tcb->cc.ops->has_model;
+    uint32_t window = has_prr ? tcb->recovery.prr_window : tcb->cc.cwnd;
     uint32_t allowance = window > pipe ? window - pipe : 0;
 
     /* One segment may always be in flight, RFC 5681 3.1: a window of small segments may be less
@@ -300,6 +300,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
     uint32_t delivered = delivered_bytes(tcb, news, uncovered_before);
     check_reneging(tcb);
     rack_on_ack(tcb, news);
+    window_sample_rate(tcb, news, delivered);
     bool probe_has_repaired = tlp_on_ack(tcb, news);
     if (!was_active && !was_after_timeout && seq_gt(tcb->snd_una, recovery->recover))
         recovery->recover =
@@ -316,7 +317,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         on_losses(tcb, news->flight_before, delivered);
     else if (probe_has_repaired && !was_active && !was_after_timeout)
         reduce(tcb, CONGESTION_LOSS, news->flight_before); /* RFC 8985 7.4.2 */
-    if (recovery->is_active && delivered > 0)
+    if (recovery->is_active && delivered > 0 && !tcb->cc.ops->has_model)
         let_through(tcb, delivered, news->acked_bytes > 0 && !found);
     /* The ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3. */
     window_on_ack(tcb, news, delivered, was_active || recovery->is_active, was_after_timeout);
@@ -329,7 +330,7 @@ void recovery_on_reorder_timer(struct tcb *tcb)
     if (!rack_detect(tcb))
         return;
     on_losses(tcb, tcb->snd_nxt - tcb->snd_una, 0);
-    if (tcb->recovery.is_active)
+    if (tcb->recovery.is_active && !tcb->cc.ops->has_model)
         let_through(tcb, 0, false);
 }
 

@@ -132,7 +132,7 @@ void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
     tcb->cc.ops->on_undo(&tcb->cc);
     tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.ssthresh_prev);
     uint32_t window = larger(flight + (acked_bytes < iw ? acked_bytes : iw), 2 * tcb->snd_mss);
-    if (tcb->cc.cwnd > window) {
+    if (tcb->cc.cwnd > window && !tcb->cc.ops->has_model) { /* whose pace lets out no burst */
         tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.pipe_prev);
         tcb->cc.cwnd = window;
     }

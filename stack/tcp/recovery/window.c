@@ -25,6 +25,10 @@ static uint32_t bounded_us(uint64_t us)
 void window_start(struct tcb *tcb, uint32_t initial_segments)
 {
     congestion_init(&tcb->cc, tcb->config, tcb->snd_mss, initial_segments);
+    congestion_start(&tcb->cc, &(struct congestion_path){.now_us = tcb->stack->now_us,
+                                                         .srtt_us = bounded_us(tcb->rto.srtt_us),
+                                                         .seed = tcb->iss,
+                                                         .has_sack = tcb->sack});
     tcb->cc.round_end = tcb->cc.full_at = tcb->snd_una;
 }
 
@@ -50,6 +54,10 @@ void window_after_idle(struct tcb *tcb)
     uint64_t pause_us = tcb->stack->now_us - tcb->last_sent_us;
     uint32_t before_bytes = cc->cwnd;
 
+    if (cc->ops->has_model) { /* it keeps the window, and paces what it lets out */
+        cc->ops->on_restart(cc, tcb->stack->now_us);
+        return;
+    }
     if (pause_us <= tcp_rto_current_us(&tcb->rto, tcb->config) || cc->cwnd <= cc->initial_cwnd)
         return;
     if (tcb->config->window_validation) { /* it is kept for a while: RFC 7661 4.4 */
@@ -75,6 +83,55 @@ uint32_t window_burst_left(const struct tcb *tcb)
 void window_on_sent(struct tcb *tcb, uint32_t bytes)
 {
     tcb->cc.burst_bytes += bytes;
+    if (tcb->cc.rate != NULL)
+        rate_on_sent(tcb->cc.rate, tcb->in_flight.order, recovery_pipe(tcb), bytes,
+                     tcb->in_flight.count, tcb->stack->now_us);
+}
+
+void window_on_lost(struct tcb *tcb, uint32_t start, uint32_t end, uint32_t order)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t before_bytes = cc->cwnd;
+
+    if (cc->rate == NULL)
+        return;
+    rate_on_lost(cc->rate, end - start);
+    struct congestion_lost lost = {.now_us = tcb->stack->now_us,
+                                   .start = start,
+                                   .end = end,
+                                   .mark = rate_mark_of(cc->rate, order)};
+    trace_note(tcb, cc->ops->on_lost(cc, &lost), before_bytes);
+}
+
+void window_has_nothing_to_send(struct tcb *tcb)
+{
+    uint32_t pipe = recovery_pipe(tcb);
+
+    if (tcb->cc.rate != NULL && pipe < tcb->cc.cwnd && tcb->in_flight.lost_bytes == 0)
+        rate_app_limited(tcb->cc.rate, pipe);
+}
+
+/* The transmission that left last of what an acknowledgment says has arrived. What was sent again
+ * counts when it is known which of the transmissions has arrived (4.1.3.5). */
+void window_sample_rate(struct tcb *tcb, const struct ack_news *news, uint32_t delivered_bytes)
+{
+    const struct tx_delivered *delivered = &news->delivered;
+    struct rate_ack ack = {.now_us = tcb->stack->now_us,
+                           .delivered_bytes = delivered_bytes,
+                           .has_newest = delivered->has_once,
+                           .order = delivered->once_order,
+                           .sent_us = delivered->once_us,
+                           .min_rtt_us = tcb->rack.min_rtt.us};
+
+    if (tcb->cc.rate == NULL)
+        return;
+    if (delivered->has_resent && rack_is_of_the_last_transmission(tcb, news) &&
+        (!ack.has_newest || seq_gt(delivered->resent_order, ack.order))) {
+        ack.has_newest = true;
+        ack.order = delivered->resent_order;
+        ack.sent_us = delivered->resent_us;
+    }
+    rate_on_ack(tcb->cc.rate, &ack);
 }
 
 void window_is_full(struct tcb *tcb)
@@ -93,7 +150,7 @@ void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delive
     ack.in_recovery = in_recovery;
     ack.after_timeout = after_timeout;
     ack.window_was_used |= after_timeout; /* what was lost had filled it */
-    if (tcb->config->window_validation)
+    if (tcb->config->window_validation && !cc->ops->has_model)
         validate(tcb, &ack);
     cc->burst_bytes = 0;
     trace_note(tcb, cc->ops->on_ack(cc, &ack), before_bytes);
@@ -151,7 +208,7 @@ static void validate(struct tcb *tcb, struct congestion_ack *ack)
 
 /* ---- an acknowledgment in the terms of congestion.h */
 
-static bool was_used(struct tcb *tcb, const struct ack_news *news)
+static bool was_full(struct tcb *tcb, const struct ack_news *news)
 {
     struct congestion *cc = &tcb->cc;
     uint32_t first_acked = tcb->snd_nxt - news->flight_before;
@@ -159,7 +216,7 @@ static bool was_used(struct tcb *tcb, const struct ack_news *news)
 
     if (seq_lt(cc->full_at, tcb->snd_una))
         cc->full_at = tcb->snd_una; /* keeps up, so that it never lies half the space back */
-    return was_full || (cc->cwnd < cc->ssthresh && 2 * (uint64_t)news->flight_before >= cc->cwnd);
+    return was_full;
 }
 
 static bool round_begins(struct tcb *tcb, const struct ack_news *news)
@@ -172,6 +229,10 @@ static bool round_begins(struct tcb *tcb, const struct ack_news *news)
 
 static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news)
 {
+    const struct congestion *cc = &tcb->cc;
+    bool is_full = was_full(tcb, news);
+    bool is_half_full = cc->cwnd < cc->ssthresh && 2 * (uint64_t)news->flight_before >= cc->cwnd;
+
     return (struct congestion_ack){
         .now_us = tcb->stack->now_us,
         .acked_bytes = news->acked_bytes,
@@ -182,7 +243,9 @@ static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *ne
         .flight_after = tcb->snd_nxt - tcb->snd_una,
         .round_begins = round_begins(tcb, news),
         .is_congestion_echo = news->is_congestion_echo,
-        .window_was_used = was_used(tcb, news),
+        .in_flight = cc->ops->has_model ? recovery_pipe(tcb) : 0,
+        .window_was_full = is_full,
+        .window_was_used = is_full || is_half_full,
         .is_paced = pacing_is_on(tcb),
     };
 }
@@ -206,13 +269,25 @@ static const struct {
     [CWND_UNDONE] = {"as before, without a burst", "RFC 4015"},
     [CWND_RESTARTED] = {"restart after a pause", "RFC 5681 4.1"},
     [CWND_NOT_VALIDATED] = {"the window was not in use for five minutes", "RFC 7661 4.4.3"},
+    [CWND_BBR_STARTUP] = {"BBR Startup: the rate doubles", "BBR draft 5.3.1"},
+    [CWND_BBR_DRAIN] = {"BBR Drain: the pipe is full, its queue is emptied", "BBR draft 5.3.2"},
+    [CWND_BBR_DOWN] = {"BBR ProbeBW_DOWN: slower than the path", "BBR draft 5.3.3.1"},
+    [CWND_BBR_CRUISE] = {"BBR ProbeBW_CRUISE: as fast as the path", "BBR draft 5.3.3.2"},
+    [CWND_BBR_REFILL] = {"BBR ProbeBW_REFILL: fill the pipe before a probe", "BBR draft 5.3.3.3"},
+    [CWND_BBR_UP] = {"BBR ProbeBW_UP: is the path faster by now?", "BBR draft 5.3.3.5"},
+    [CWND_BBR_PROBE_RTT] = {"BBR ProbeRTT: is the path shorter by now?", "BBR draft 5.3.4"},
+    [CWND_BBR_MODEL] = {"twice what the model of the path needs", "BBR draft 5.6.4.6"},
+    [CWND_BBR_TOO_HIGH] = {"too much is lost or marked: less in flight", "BBR draft 5.5.10.2"},
+    [CWND_BBR_SHORTTERM] = {"a round trip with a loss: slower for now", "BBR draft 5.5.10.3"},
+    [CWND_BBR_TIMEOUT] = {"time-out: one segment", "BBR draft 5.6.4.4"},
 };
 
 /* Growth that did not change the window is not worth a line. */
 static void trace_note(struct tcb *tcb, struct congestion_note note, uint32_t before_bytes)
 {
     bool is_growth = note.what == CWND_SLOW_START || note.what == CWND_AVOIDANCE ||
-                     note.what == CWND_CUBIC || note.what == CWND_RENO_FRIENDLY;
+                     note.what == CWND_CUBIC || note.what == CWND_RENO_FRIENDLY ||
+                     note.what == CWND_BBR_MODEL;
 
     if (note.what == CWND_KEPT || (is_growth && tcb->cc.cwnd == before_bytes))
         return;

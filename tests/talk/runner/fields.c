@@ -49,6 +49,7 @@ static const struct field status_fields[] = {
     STATUS(retransmit_count),
     FIELD(tcp_status, congestion_control, FIELD_TEXT),
     STATUS(pacing_bytes_per_s),
+    STATUS(delivery_rate_bytes_per_s),
     STATUS(in_recovery),
     STATUS(undo_count),
     FIELD(tcp_status, loss_detection, FIELD_TEXT),
