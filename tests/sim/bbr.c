@@ -25,8 +25,8 @@ static struct sim *new_sim(enum tcp_congestion congestion, uint64_t rate_kbit_pe
     struct sim_plan plan = sim_plan_plain(1, UINT64_MAX / 2);
 
     for (unsigned end = 0; end < 2; end++) {
-        plan.link[end] = (struct link_config){.rate_bits_per_s = rate_kbit_per_s * KBIT,
-                                              .delay_us = rtt_us / 2};
+        plan.link[end] =
+            (struct link_config){.rate_bits_per_s = rate_kbit_per_s * KBIT, .delay_us = rtt_us / 2};
         plan.app[end].uses_the_ring = true;
         plan.app[end].write_max_bytes = plan.app[end].read_max_bytes = 1 << 20;
     }
@@ -98,9 +98,9 @@ static const struct path {
     uint64_t rate_kbit_per_s, rtt_us;
     unsigned queue_bdps;
 } paths[] = {
-    {10000, 1000, 1},    {10000, 20000, 1},  {10000, 100000, 1},  {10000, 300000, 1},
-    {100000, 1000, 1},   {100000, 20000, 1}, {100000, 100000, 1}, {100000, 300000, 1},
-    {10000, 20000, 20},  {100000, 20000, 20}, {10000, 100000, 10},  {1000000, 200, 10},
+    {10000, 1000, 1},   {10000, 20000, 1},   {10000, 100000, 1},  {10000, 300000, 1},
+    {100000, 1000, 1},  {100000, 20000, 1},  {100000, 100000, 1}, {100000, 300000, 1},
+    {10000, 20000, 20}, {100000, 20000, 20}, {10000, 100000, 10}, {1000000, 200, 10},
 };
 enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
 
@@ -110,12 +110,10 @@ START_TEST(link_is_filled_and_its_queue_is_not)
     uint64_t queue = bdp_bytes(path->rate_kbit_per_s, path->rtt_us) * path->queue_bdps;
     if (queue < 10 * PACKET_BYTES)
         queue = 10 * PACKET_BYTES;
-    struct sim *sim =
-        new_sim(TCP_CONGESTION_BBR, path->rate_kbit_per_s, path->rtt_us, queue, 0);
+    struct sim *sim = new_sim(TCP_CONGESTION_BBR, path->rate_kbit_per_s, path->rtt_us, queue, 0);
     uint64_t seconds = path->rtt_us < 1000 ? 1 : 12;
 
-    struct measured m =
-        measure(sim, path->rate_kbit_per_s, 5 * SECOND_US, seconds * SECOND_US);
+    struct measured m = measure(sim, path->rate_kbit_per_s, 5 * SECOND_US, seconds * SECOND_US);
     print("bbr", path->rate_kbit_per_s, path->rtt_us, &m);
     sim_free(sim);
     ck_assert_uint_ge(m.mille, 900);
@@ -126,8 +124,8 @@ static const struct lossy {
     uint64_t rate_kbit_per_s, rtt_us;
     uint32_t loss_ppm;
 } lossy[] = {
-    {10000, 50000, 10000}, {10000, 50000, 20000}, {10000, 50000, 50000}, {10000, 50000, 100000},
-    {100000, 50000, 10000},
+    {10000, 50000, 10000},  {10000, 50000, 20000},  {10000, 50000, 50000},
+    {10000, 50000, 100000}, {100000, 50000, 10000},
 };
 enum { LOSSY_COUNT = sizeof lossy / sizeof lossy[0] };
 
@@ -135,14 +133,18 @@ START_TEST(loss_by_chance_stops_it_less_than_reno)
 {
     const struct lossy *path = &lossy[_i];
     struct measured m[3];
-    static const enum tcp_congestion congestion[] = {TCP_CONGESTION_BBR, TCP_CONGESTION_RENO, TCP_CONGESTION_CUBIC};
+    static const enum tcp_congestion congestion[] = {TCP_CONGESTION_BBR, TCP_CONGESTION_RENO,
+                                                     TCP_CONGESTION_CUBIC};
 
     for (unsigned i = 0; i < 3; i++) {
         struct sim *sim =
             new_sim(congestion[i], path->rate_kbit_per_s, path->rtt_us,
                     2 * bdp_bytes(path->rate_kbit_per_s, path->rtt_us), path->loss_ppm);
         m[i] = measure(sim, path->rate_kbit_per_s, 5 * SECOND_US, 30 * SECOND_US);
-        print(i == 0 ? "bbr" : i == 1 ? "reno" : "cubic", path->rate_kbit_per_s, path->rtt_us, &m[i]);
+        print(i == 0   ? "bbr"
+              : i == 1 ? "reno"
+                       : "cubic",
+              path->rate_kbit_per_s, path->rtt_us, &m[i]);
         sim_free(sim);
     }
 }
