@@ -288,7 +288,9 @@ static void open_or_accept(struct run *run, struct tcb **handle, bool active)
         return;
     tcp_config_init(&config);
     config.receive_buffer_bytes = 1 + take(run, 2);
-    config.nagle = take(run, 1) & 1;
+    unsigned choice = take(run, 1);
+    config.nagle = choice & 1;
+    config.congestion = (enum tcp_congestion)(choice / 2 % TCP_CONGESTION_COUNT);
     config.keepalive_idle_us = 1000000;
     config.keepalive_interval_us = 100000;
     config.keepalive_garbage = !config.nagle;

@@ -96,6 +96,7 @@ static const struct {
     {"nagle", "linux", false, 0},
     {"syn_style", "linux", true, 1},
     {"congestion", "reno", true, 0},
+    {"congestion", "bbr", true, TCP_CONGESTION_BBR},
     {"congestion", "vegas", false, 0},
     {"ttl", "255", true, 255},
     {"ttl", "256", false, 0},

@@ -87,7 +87,7 @@ static bool start(struct congestion *cc, const struct congestion_path *path)
     if (cc->u.bbr == NULL)
         return false;
     bbr_init_model(cc, path);
-    bbr_init_pacing_rate(cc, path->srtt_us);
+    bbr_init_pacing_rate(cc);
     enter_startup(cc);
     return true;
 }
@@ -122,11 +122,12 @@ static struct congestion_note on_ack(struct congestion *cc, const struct congest
     bbr->now_us = ack->now_us;
     bbr->in_flight = ack->in_flight;
     bbr->newly_acked = ack->delivered_bytes;
+    bbr->srtt_us = ack->srtt_us;
     bbr->is_cwnd_limited = ack->window_was_full;
     take_recovery(cc, ack->in_recovery || ack->after_timeout);
     if (bbr_sample(cc)->has_data)
         update_model_and_state(cc, &note);
-    bbr_set_pacing_rate(cc, ack->srtt_us);
+    bbr_set_pacing_rate(cc);
     bbr_set_cwnd(cc);
     return tell(cc, note.what);
 }

@@ -58,6 +58,7 @@ struct bbr {
     uint64_t max_bw_filter[2]; /* the ProbeBW cycle before, and this one */
     uint64_t max_bw, bw, bw_latest, bw_shortterm;
     uint64_t pacing_rate;
+    uint32_t srtt_us;
 
     /* Round trip, 5.5.7 and 5.3.4. */
     uint64_t min_rtt_stamp_us, probe_rtt_min_stamp_us, probe_rtt_done_stamp_us;
@@ -135,8 +136,8 @@ uint32_t bbr_inflight(const struct congestion *cc, uint64_t bw, unsigned gain_pe
 uint32_t bbr_inflight_with_headroom(const struct congestion *cc);
 uint32_t bbr_target_inflight(const struct congestion *cc);
 uint32_t bbr_probe_rtt_cwnd(const struct congestion *cc);
-void bbr_init_pacing_rate(struct congestion *cc, uint32_t srtt_us);
-void bbr_set_pacing_rate(struct congestion *cc, uint32_t srtt_us);
+void bbr_init_pacing_rate(struct congestion *cc);
+void bbr_set_pacing_rate(struct congestion *cc);
 void bbr_set_pacing_rate_with_gain(struct congestion *cc, unsigned gain_percent);
 void bbr_set_cwnd(struct congestion *cc);
 void bbr_save_cwnd(struct congestion *cc);

@@ -34,11 +34,22 @@ static const struct {
 
 /* ---- pacing rate, 5.6.2, and the quantum of 5.6.3 */
 
-void bbr_init_pacing_rate(struct congestion *cc, uint32_t srtt_us)
+static uint32_t min_pipe_cwnd(const struct congestion *cc)
 {
-    uint64_t rtt_us = srtt_us != 0 ? srtt_us : MILLI_US;
+    return MIN_PIPE_CWND_SEGMENTS * cc->mss;
+}
 
-    cc->u.bbr->pacing_rate = cc->initial_cwnd * SECOND_US / rtt_us * STARTUP_PACING_GAIN / 100;
+/* `bytes` per round trip. */
+static uint64_t rate_of(const struct bbr *bbr, uint32_t bytes)
+{
+    return bytes * SECOND_US / (bbr->srtt_us != 0 ? bbr->srtt_us : MILLI_US);
+}
+
+void bbr_init_pacing_rate(struct congestion *cc)
+{
+    struct bbr *bbr = cc->u.bbr;
+
+    bbr->pacing_rate = rate_of(bbr, cc->initial_cwnd) * STARTUP_PACING_GAIN / 100;
 }
 
 /* Before the pipe is known to be full the rate only grows. */
@@ -46,24 +57,17 @@ void bbr_set_pacing_rate_with_gain(struct congestion *cc, unsigned gain_percent)
 {
     struct bbr *bbr = cc->u.bbr;
     uint64_t rate = bbr->bw * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
+    uint64_t least = rate_of(bbr, min_pipe_cwnd(cc));
 
     if (bbr->full_bw_reached || rate > bbr->pacing_rate)
         bbr->pacing_rate = rate;
-}
-
-static uint32_t min_pipe_cwnd(const struct congestion *cc)
-{
-    return MIN_PIPE_CWND_SEGMENTS * cc->mss;
-}
-
-void bbr_set_pacing_rate(struct congestion *cc, uint32_t srtt_us)
-{
-    struct bbr *bbr = cc->u.bbr;
-    uint64_t least = min_pipe_cwnd(cc) * SECOND_US / (srtt_us != 0 ? srtt_us : MILLI_US);
-
-    bbr_set_pacing_rate_with_gain(cc, gain[bbr->state].pacing);
     if (bbr->pacing_rate < least)
         bbr->pacing_rate = least;
+}
+
+void bbr_set_pacing_rate(struct congestion *cc)
+{
+    bbr_set_pacing_rate_with_gain(cc, gain[cc->u.bbr->state].pacing);
 }
 
 static uint32_t send_quantum(const struct congestion *cc)

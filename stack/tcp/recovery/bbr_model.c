@@ -41,6 +41,7 @@ void bbr_init_model(struct congestion *cc, const struct congestion_path *path)
     bbr->now_us = path->now_us;
     bbr->random = path->seed;
     bbr->has_sack = path->has_sack;
+    bbr->srtt_us = path->srtt_us;
     bbr->min_rtt_us = path->srtt_us != 0 ? path->srtt_us : BBR_NO_RTT;
     bbr->probe_rtt_min_delay_us = bbr->min_rtt_us;
     bbr->min_rtt_stamp_us = bbr->probe_rtt_min_stamp_us = path->now_us;

@@ -139,6 +139,7 @@ static struct stack *new_stack(struct walk *w)
     config.tcp.receive_buffer_bytes = buffers[draw(w, 5)];
     config.tcp.receive_buffer_max_bytes = config.tcp.receive_buffer_bytes << draw(w, 3);
     config.tcp.delayed_ack_us = delays_us[draw(w, 4)];
+    config.tcp.congestion = (enum tcp_congestion)draw(w, TCP_CONGESTION_COUNT);
     bool throttles = w->model.throttles;
     model_init(&w->model, &config.tcp, w->now_us);
     w->model.throttles = throttles;

@@ -448,6 +448,16 @@ START_TEST(pause_of_the_application_makes_it_unnecessary) /* 5.3.4.2, 5.4.1 */
 }
 END_TEST
 
+START_TEST(pause_before_any_sample_leaves_a_pace)
+{
+    bbr()->full_bw_reached = true; /* by a mark */
+    bbr()->state = BBR_PROBE_BW_DOWN;
+    rate_app_limited(cc.rate, 0);
+    cc.ops->on_restart(&cc, now_us + 1);
+    ck_assert_uint_eq(cc.ops->pacing_rate(&cc), 4 * MSS * 10); /* four segments per round trip */
+}
+END_TEST
+
 START_TEST(longer_path_is_believed_after_ten_seconds) /* 5.5.7.2 */
 {
     reach_cruise();
@@ -654,6 +664,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, least_round_trip_is_looked_for_after_five_seconds);
     tcase_add_test(tc, it_lasts_a_round_trip_at_least);
     tcase_add_test(tc, pause_of_the_application_makes_it_unnecessary);
+    tcase_add_test(tc, pause_before_any_sample_leaves_a_pace);
     tcase_add_test(tc, longer_path_is_believed_after_ten_seconds);
     tcase_add_test(tc, round_with_a_loss_lowers_the_short_term_bounds);
     tcase_add_test(tc, bounds_fall_no_lower_than_what_is_delivered);

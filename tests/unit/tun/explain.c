@@ -168,6 +168,18 @@ START_TEST(each_step_of_the_congestion_window_says_what_decided)
          {4000},
          "cwnd=50000 (-50000) ssthresh=75000, 4000 bytes were acknowledged in a round trip lately: "
          "why (RFC 1)"},
+        {CWND_BBR_UP,
+         85000,
+         84000,
+         UINT32_MAX,
+         {1256000, 40000, 100000, UINT32_MAX},
+         "cwnd=85000 (+1000), bw=10.04Mbit/s min_rtt=40ms inflight_longterm=100000: why (RFC 1)"},
+        {CWND_BBR_SHORTTERM,
+         60000,
+         85000,
+         UINT32_MAX,
+         {1256000, UINT32_MAX, UINT32_MAX, 59500},
+         "cwnd=60000 (-25000), bw=10.04Mbit/s inflight_shortterm=59500: why (RFC 1)"},
         {CWND_RESTARTED,
          14600,
          85000,
@@ -292,7 +304,7 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, loss_tells_the_numbers_that_decided, 0, 5);
     tcase_add_test(tc, recovery_tells_how_much_it_lets_through);
     tcase_add_test(tc, what_else_a_peer_tells_about_delivery);
-    tcase_add_loop_test(tc, each_step_of_the_congestion_window_says_what_decided, 0, 9);
+    tcase_add_loop_test(tc, each_step_of_the_congestion_window_says_what_decided, 0, 11);
     tcase_add_test(tc, window_tells_whose_it_is);
     tcase_add_test(tc, mark_tells_whose_data_was_marked);
     tcase_add_loop_test(tc, path_mtu_says_what_happened_and_why, 0, 9);
