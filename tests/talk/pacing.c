@@ -107,6 +107,29 @@ START_TEST(window_leaves_at_once)
 }
 END_TEST
 
+/* BBR's model says the rate, from the first segment on: 2.77 initial windows per round trip. */
+START_TEST(bbr_is_paced_whatever_the_setting_and_the_path)
+{
+    static const uint64_t rtt_ms[] = {100, 1};
+    struct stack_config config = config_with(TCP_CONGESTION_BBR, (enum tcp_pacing)(_i / 2));
+    struct talk *t = talk_new(&config);
+
+    talk_connect(t);
+    time_passes_ms(t, rtt_ms[_i % 2]);
+    peer_sends(t, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+    ck_assert_uint_eq(talk_status(t).pacing_bytes_per_s,
+                      14600ull * 1000 / rtt_ms[_i % 2] * 277 / 100 + 1);
+    left_now(t);
+    app_writes(t, 10 * MSS);
+    unsigned now = left_now(t);
+    if (rtt_ms[_i % 2] == 100)
+        ck_assert_uint_eq(now, 3);
+    else /* the window is less than two quanta */
+        ck_assert_uint_ge(now, 5);
+    talk_free(t);
+}
+END_TEST
+
 START_TEST(initial_window_leaves_at_once_unless_pacing_is_on) /* RFC 6928 2 */
 {
     struct stack_config config =
@@ -150,6 +173,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, window_leaves_over_half_the_round_trip_in_slow_start);
     tcase_add_test(tc, window_leaves_over_most_of_the_round_trip_in_avoidance);
     tcase_add_loop_test(tc, window_leaves_at_once, 0, 3);
+    tcase_add_loop_test(tc, bbr_is_paced_whatever_the_setting_and_the_path, 0, 6);
     tcase_add_loop_test(tc, initial_window_leaves_at_once_unless_pacing_is_on, 0, 2);
     tcase_add_test(tc, nothing_waits_for_the_pace_when_nothing_is_to_be_sent);
 }

@@ -6,6 +6,12 @@
  * the fifth above lets the window fill up again within the round trip, and bounds what a lost run
  * of acknowledgments releases at once.
  *
+ * BBR says the rate itself, and is paced whatever config.pacing says and however short the path is:
+ * its model is true only of what leaves at that rate. Its quantum is ours, not that of
+ * draft-ietf-ccwg-bbr-06 5.6.3, which ends at 64 KB: above 0.5 Gbit/s that would be a timer more
+ * often than each millisecond, and one that is late would cost rate. So on a path shorter than a
+ * quantum the pace holds on average, and the window is what bounds a burst.
+ *
  * `paced_until_ns` is when everything sent so far is paid for at this rate. A timer for each
  * segment would be finer than clocks and waiting are good for, and would tear super-segments apart:
  * so a quantum of a millisecond's worth, or two segments, leaves at once,
