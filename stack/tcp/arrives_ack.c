@@ -186,6 +186,7 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
 
     bool is_progress = seq_gt(seg->ack, tcb->snd_una);
     tcb->unanswered_probe_count = 0; /* the peer is there */
+    records_pay(&tcb->in_flight, tcb->stack->now_us, true);
     sack_take(tcb, seg, &news);
     news.acked_bytes = advance_snd_una(tcb, seg, &news);
     news.is_congestion_echo = ecn_on_ack(tcb, seg, news.flight_before);

@@ -44,8 +44,10 @@ bool detect_by_sack(struct tcb *tcb)
     if (records->sacked_bytes == 0)
         return false;
     bool found = third_duplicate(tcb);
-    if (tcb->recovery.is_after_timeout || records->sacked_bytes <= (DUP_THRESH - 1) * tcb->snd_mss)
+    if (tcb->recovery.is_after_timeout ||
+        records->sacked_bytes <= (DUP_THRESH - 1) * tcb->snd_mss || !records_can_walk(records))
         return found;
+    records_spend(records, records->count);
     for (unsigned i = records->count; i-- > 0;) {
         const struct tx_record *record = records_at(records, i);
         if (record->sacked)
@@ -67,6 +69,9 @@ static bool next_hole(struct tcb *tcb)
     struct tx_records *records = &tcb->in_flight;
     uint32_t sacked_left = records->sacked_bytes;
 
+    if (!records_can_walk(records))
+        return false;
+    records_spend(records, records->count);
     for (unsigned i = 0; i < records->count && sacked_left > 0; i++) {
         const struct tx_record *record = records_at(records, i);
         if (record->sacked)

@@ -18,7 +18,8 @@
  * RFC 8985 keeps segments in the order of their transmission, so that a walk can stop early. Ours
  * are in the order of their numbers, which is that of their first transmission: behind the first
  * one that was sent once and later than RACK.segment, all were sent later still, and the walk ends.
- * What it passes is holes and sacked runs, at most RECORDS_MAX of them. */
+ * What it passes is holes and sacked runs, at most RECORDS_MAX of them; a walk that the peer's
+ * acknowledgments have not paid for is put off (records.h). */
 #include "rack.h"
 
 #include "../seq.h"
@@ -208,6 +209,14 @@ static void mark(struct tcb *tcb, unsigned i)
                                                  .reo_wnd_us = tcb->rack.reo_wnd_us}});
 }
 
+static void put_off(struct tcb *tcb)
+{
+    uint64_t at_us = tcb->stack->now_us + records_walk_wait_us(&tcb->in_flight);
+
+    if (at_us < tcb->deadline_us[TIMER_REORDER])
+        tcb_timer_set(tcb, TIMER_REORDER, at_us);
+}
+
 bool rack_detect(struct tcb *tcb)
 {
     struct rack *rack = &tcb->rack;
@@ -217,7 +226,12 @@ bool rack_detect(struct tcb *tcb)
     if (!rack->has_segment)
         return false;
     rack->reo_wnd_us = reo_wnd_us(tcb);
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
+    if (!records_can_walk(&tcb->in_flight)) {
+        put_off(tcb);
+        return false;
+    }
+    unsigned i = 0;
+    for (; i < tcb->in_flight.count; i++) {
         const struct tx_record *record = records_at(&tcb->in_flight, i);
         if (record->sacked || record->lost)
             continue;
@@ -234,6 +248,7 @@ bool rack_detect(struct tcb *tcb)
             latest_us = due_us; /* one expiry for all that wait: the last of them */
         }
     }
+    records_spend(&tcb->in_flight, i);
     if (latest_us > 0)
         tcb_timer_set(tcb, TIMER_REORDER, latest_us);
     else

@@ -30,6 +30,42 @@ static unsigned find(const struct tx_records *records, uint32_t seq)
     return low;
 }
 
+void records_pay(struct tx_records *records, uint64_t now_us, bool is_ack)
+{
+    uint64_t paid = (now_us - records->paid_us) / RECORDS_US;
+
+    if (paid > 0)
+        records->paid_us = now_us;
+    if (is_ack)
+        paid += RECORDS_PER_ACK;
+    records->owed -= paid < records->owed ? (uint32_t)paid : records->owed;
+}
+
+static bool may_owe(const struct tx_records *records, unsigned count)
+{
+    return records->owed + count <= RECORDS_OWED_MAX;
+}
+
+bool records_can_walk(const struct tx_records *records)
+{
+    return may_owe(records, records->count);
+}
+
+uint64_t records_walk_wait_us(const struct tx_records *records)
+{
+    unsigned owed = records->owed + records->count;
+
+    return owed > RECORDS_OWED_MAX ? (uint64_t)(owed - RECORDS_OWED_MAX) * RECORDS_US : 0;
+}
+
+void records_spend(struct tx_records *records, unsigned count)
+{
+    records->work += count;
+    records->owed += count;
+    if (records->owed > RECORDS_OWED_MAX)
+        records->owed = RECORDS_OWED_MAX;
+}
+
 static uint32_t length_of(const struct tx_record *record)
 {
     return record->end - record->start;
@@ -139,6 +175,7 @@ struct tx_acked records_ack(struct tx_records *records, uint32_t una,
         struct tx_record *record = records_at(records, 0);
         if (seq_leq(una, record->start))
             break;
+        records->work++; /* its transmission has paid for that */
         note_acked(&acked, record);
         if (!record->sacked)
             note_delivered(delivered, record);
@@ -156,14 +193,26 @@ struct tx_acked records_ack(struct tx_records *records, uint32_t una,
     return acked;
 }
 
+/* Does the front of the array move, to make room behind record `i`? Else the rest does. */
+static bool front_moves(const struct tx_records *records, unsigned i)
+{
+    return records->first > 0 && i < records->count / 2;
+}
+
+static unsigned split_work(const struct tx_records *records, unsigned i)
+{
+    return front_moves(records, i) ? i + 1 : records->count - i;
+}
+
 /* Cut record `i` at `seq`, which lies inside it; false when memory is short. */
 static bool split(struct tx_records *records, unsigned i, uint32_t seq)
 {
-    if (records->first > 0 && i < records->count / 2) { /* the front moves */
+    records_spend(records, split_work(records, i));
+    if (front_moves(records, i)) {
         memmove(records_at(records, 0) - 1, records_at(records, 0),
                 (i + 1) * sizeof *records->record);
         records->first--;
-    } else { /* the rest moves */
+    } else {
         if (!make_room(records))
             return false;
         memmove(records_at(records, i + 1), records_at(records, i),
@@ -180,6 +229,7 @@ static void remove_records(struct tx_records *records, unsigned i, unsigned gone
 {
     unsigned behind = records->count - i - gone;
 
+    records_spend(records, i < behind ? i : behind);
     if (i < behind) {
         memmove(records_at(records, gone), records_at(records, 0), i * sizeof *records->record);
         records->first += gone;
@@ -196,6 +246,7 @@ static void merge(struct tx_records *records, unsigned first, unsigned last)
 {
     struct tx_record *record = records_at(records, first);
 
+    records_spend(records, last - first);
     for (unsigned i = first + 1; i <= last; i++) {
         const struct tx_record *next = records_at(records, i);
         if (seq_gt(next->order, record->order)) {
@@ -210,62 +261,96 @@ static void merge(struct tx_records *records, unsigned first, unsigned last)
         remove_records(records, first + 1, last - first);
 }
 
-/* Records `i` and i + 1 become one, if both are sacked. What they were sent by matters no more,
- * unless the peer reneges. */
-static bool merge_sacked(struct tx_records *records, unsigned i)
+/* The records [first, behind) are sacked; they become one with each other, and with a neighbour on
+ * either side that is sacked as well. What they were sent by matters no more, unless the peer
+ * reneges. */
+static void merge_sacked(struct tx_records *records, unsigned first, unsigned behind)
 {
-    if (i + 1 >= records->count || !records_at(records, i)->sacked ||
-        !records_at(records, i + 1)->sacked)
-        return false;
-    merge(records, i, i + 1);
-    return true;
+    if (first > 0 && records_at(records, first - 1)->sacked)
+        first--;
+    if (behind < records->count && records_at(records, behind)->sacked)
+        behind++;
+    unsigned moved = first < records->count - behind ? first : records->count - behind;
+    if (behind - first > 1 && may_owe(records, behind - first + moved))
+        merge(records, first, behind - 1);
+}
+
+static void mark_sacked(struct tx_records *records, struct tx_record *record)
+{
+    uncount(records, record, length_of(record));
+    record->lost = false;
+    record->sacked = true;
+    records->sacked_bytes += length_of(record);
+}
+
+/* Cut record `i` for the sake of a SACK block, if that is allowed. */
+static bool split_for_sack(struct tx_records *records, unsigned i, uint32_t seq,
+                           unsigned record_max)
+{
+    return records->count < record_max && may_owe(records, split_work(records, i)) &&
+           split(records, i, seq);
 }
 
 uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
                       unsigned record_max, struct tx_delivered *delivered)
 {
-    uint32_t newly_bytes = 0;
+    uint32_t sacked_before = records->sacked_bytes;
+    unsigned first = find(records, left);
 
-    for (unsigned i = find(records, left); i < records->count; i++) {
-        struct tx_record *record = records_at(records, i);
-        if (seq_leq(right, record->start))
-            break;
-        if (record->sacked)
-            continue;
-        if (seq_lt(record->start, left)) {
-            if (records->count >= record_max || !split(records, i, left))
-                break;
-            continue; /* the second half is next */
-        }
-        if (seq_lt(right, record->end) &&
-            (records->count >= record_max || !split(records, i, right)))
-            break;
-        record = records_at(records, i); /* split() may have moved it */
-        note_delivered(delivered, record);
-        uncount(records, record, length_of(record));
-        record->lost = false;
-        record->sacked = true;
-        records->sacked_bytes += length_of(record);
-        newly_bytes += length_of(record);
-        merge_sacked(records, i);
-        if (i > 0 && merge_sacked(records, i - 1))
-            i--;
+    if (first < records->count && seq_lt(records_at(records, first)->start, left) &&
+        !records_at(records, first)->sacked) {
+        if (seq_lt(records_at(records, first)->start, right))
+            split_for_sack(records, first, left, record_max);
+        first++;
     }
-    return newly_bytes;
+    unsigned i = first;
+    for (; i < records->count && seq_lt(records_at(records, i)->start, right); i++) {
+        if (!may_owe(records, 1))
+            break;
+        records_spend(records, 1);
+        if (records_at(records, i)->sacked)
+            continue;
+        if (seq_lt(right, records_at(records, i)->end) &&
+            !split_for_sack(records, i, right, record_max))
+            break;
+        note_delivered(delivered, records_at(records, i));
+        mark_sacked(records, records_at(records, i));
+    }
+    if (i > first)
+        merge_sacked(records, first, i);
+    return records->sacked_bytes - sacked_before;
+}
+
+static void forget_sack(struct tx_records *records, struct tx_record *record)
+{
+    if (record->sacked)
+        records->sacked_bytes -= length_of(record);
+    record->sacked = false;
 }
 
 void records_forget_sacks(struct tx_records *records)
 {
+    records_spend(records, records->count);
     for (unsigned i = 0; i < records->count; i++)
-        records_at(records, i)->sacked = false;
-    records->sacked_bytes = 0;
+        forget_sack(records, records_at(records, i));
+}
+
+void records_renege(struct tx_records *records)
+{
+    if (records_can_walk(records))
+        records_forget_sacks(records);
+    else
+        forget_sack(records, records_at(records, 0));
 }
 
 void records_forget_losses(struct tx_records *records)
 {
-    for (unsigned i = 0; i < records->count; i++)
+    for (unsigned i = find(records, records->lost_from); records->lost_bytes > 0; i++) {
+        records_spend(records, 1);
+        if (records_at(records, i)->lost)
+            records->lost_bytes -= length_of(records_at(records, i));
         records_at(records, i)->lost = false;
-    records->lost_bytes = 0;
+    }
 }
 
 struct tx_record *records_tail(struct tx_records *records, uint32_t max_bytes)
@@ -303,6 +388,8 @@ void records_mark_lost(struct tx_records *records, unsigned i, uint32_t bytes)
         return;
     if (length_of(record) > bytes && split(records, i, record->start + bytes))
         record = records_at(records, i);
+    if (records->lost_bytes == 0 || seq_lt(record->start, records->lost_from))
+        records->lost_from = record->start;
     record->lost = true;
     records->lost_bytes += length_of(record);
 }
@@ -324,10 +411,12 @@ struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_byt
 {
     if (records->lost_bytes == 0)
         return NULL;
-    for (unsigned i = 0; i < records->count; i++) {
+    for (unsigned i = find(records, records->lost_from); i < records->count; i++) {
         struct tx_record *record = records_at(records, i);
+        records_spend(records, 1);
         if (!record->lost)
             continue;
+        records->lost_from = record->start;
         if (length_of(record) > max_bytes && !split(records, i, record->start + max_bytes))
             return NULL;
         merge_lost(records, i, max_bytes);

@@ -8,6 +8,12 @@
  * segments; neighbours that are sacked become one; and with RECORDS_MAX of them the last one grows
  * instead. It is an array: a sequence number is found by bisection.
  *
+ * Some peers want it long: one that SACKs every second segment makes each ACK cost a walk over all
+ * of it, or half of the array to be moved. So there is a limit: what is looked at or moved is owed;
+ * each acknowledgment pays for RECORDS_PER_ACK of them, and time for some; and no more than two
+ * walks over the longest list are lent. What is not lent is put off, or left out where it only
+ * saves room. An honest peer's losses hardly ever come near that.
+ *
  * Invariant: the ranges are contiguous from SND.UNA to SND.NXT. */
 #ifndef TUNTCP_TCP_RECORDS_H
 #define TUNTCP_TCP_RECORDS_H
@@ -15,7 +21,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RECORDS_MAX = 4096 }; /* of full segments that is 6 MB in flight */
+enum {
+    RECORDS_MAX = 4096, /* of full segments that is 6 MB in flight */
+    RECORDS_PER_ACK = 256,
+    RECORDS_US = 2, /* how long one more takes, if no acknowledgment comes */
+    RECORDS_OWED_MAX = 2 * RECORDS_MAX,
+};
 
 struct tx_record {
     uint64_t sent_us;
@@ -32,6 +43,10 @@ struct tx_records {
     uint32_t order; /* of the last transmission */
     uint32_t sacked_bytes;
     uint32_t lost_bytes;
+    uint32_t lost_from; /* no lost range starts before this, if any is lost */
+    uint32_t owed;      /* for records that were looked at or moved */
+    uint64_t paid_us;   /* until then time has paid */
+    uint64_t work;      /* all that were looked at or moved so far, for tests and the curious */
 };
 
 /* What an acknowledgment says has arrived that was not known to have: cumulatively or by SACK. */
@@ -56,16 +71,25 @@ struct tx_acked {
 /* A new range at the end. False when memory is short; then nothing may be sent. Behind RECORDS_MAX
  * ranges the last one grows. */
 bool records_append(struct tx_records *records, uint32_t start, uint32_t end, uint64_t now_us);
+/* An acknowledgment, if there is one, and the time that has passed pay. */
+void records_pay(struct tx_records *records, uint64_t now_us, bool is_ack);
+/* May all of the list be walked over? If not, so many microseconds from now. */
+bool records_can_walk(const struct tx_records *records);
+uint64_t records_walk_wait_us(const struct tx_records *records);
+/* So many records were looked at. */
+void records_spend(struct tx_records *records, unsigned count);
 /* Forget everything before `una`. What had not been sacked is added to *delivered. */
 struct tx_acked records_ack(struct tx_records *records, uint32_t una,
                             struct tx_delivered *delivered);
 /* Mark [left, right) as held by the peer, splitting ranges at its edges. Returns how many bytes are
- * newly marked, and adds them to *delivered. Nothing is split any more once there are record_max
- * ranges. */
+ * newly marked, and adds them to *delivered. A range that would have to be split is left alone once
+ * there are record_max ranges, or too much is owed. */
 uint32_t records_sack(struct tx_records *records, uint32_t left, uint32_t right,
                       unsigned record_max, struct tx_delivered *delivered);
 /* Forget all SACKs: the peer may have reneged, RFC 2018 section 8. */
 void records_forget_sacks(struct tx_records *records);
+/* The same for a peer that has: the first is forgotten in any case, all if that is lent. */
+void records_renege(struct tx_records *records);
 /* Everything that is not sacked is lost. */
 void records_all_lost(struct tx_records *records);
 /* Mark the part of record `i` up to at most `bytes` as lost. */

@@ -286,7 +286,7 @@ static void check_reneging(struct tcb *tcb)
                                         .clause = "RFC 2018 8",
                                         .u.range = {.start = first->start - tcb->iss,
                                                     .end = first->end - tcb->iss}});
-    records_forget_sacks(&tcb->in_flight);
+    records_renege(&tcb->in_flight);
 }
 
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
@@ -327,6 +327,7 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
 
 void recovery_on_reorder_timer(struct tcb *tcb)
 {
+    records_pay(&tcb->in_flight, tcb->stack->now_us, false);
     if (!rack_detect(tcb))
         return;
     on_losses(tcb, tcb->snd_nxt - tcb->snd_una, 0);

@@ -294,6 +294,76 @@ START_TEST(list_stays_sound_and_small)
 }
 END_TEST
 
+/* What may be looked at and moved is limited; an acknowledgment and time make room for more. */
+START_TEST(work_that_is_not_lent_is_left_out)
+{
+    with(4);
+    records_spend(&records, RECORDS_OWED_MAX);
+    ck_assert(!records_can_walk(&records));
+    ck_assert_uint_eq(records_walk_wait_us(&records), 4 * RECORDS_US);
+    ck_assert_uint_eq(records_sack(&records, BASE + 12, BASE + 40, UINT32_MAX, &delivered), 0);
+    records_pay(&records, 100, true); /* time counts from 0 */
+    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 100 / RECORDS_US);
+    records_pay(&records, 100, false);
+    records_pay(&records, 101, false);
+    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 100 / RECORDS_US);
+    records_pay(&records, 102, false);
+    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 102 / RECORDS_US);
+    ck_assert(records_can_walk(&records));
+    ck_assert_uint_eq(records_sack(&records, BASE + 12, BASE + 40, UINT32_MAX, &delivered), 28);
+    is("0-10 10-12 12-40s");
+    records_free(&records);
+}
+END_TEST
+
+/* Without a cut that is not lent, whole ranges are marked all the same; they become no one. */
+START_TEST(sack_without_credit_marks_whole_ranges)
+{
+    with(4);
+    records_spend(&records, RECORDS_OWED_MAX - 2);
+    ck_assert_uint_eq(records_sack(&records, BASE + 5, BASE + 30, UINT32_MAX, &delivered), 20);
+    is("0-10 10-20s 20-30s 30-40");
+    records_pay(&records, 100, true);
+    ck_assert_uint_eq(records_sack(&records, BASE + 10, BASE + 40, UINT32_MAX, &delivered), 10);
+    is("0-10 10-40s");
+    records_free(&records);
+}
+END_TEST
+
+START_TEST(reneging_is_forgotten_as_far_as_it_is_lent)
+{
+    with(4);
+    records_sack(&records, BASE + 0, BASE + 10, UINT32_MAX, &delivered);
+    records_sack(&records, BASE + 20, BASE + 30, UINT32_MAX, &delivered);
+    records_spend(&records, RECORDS_OWED_MAX);
+    records_renege(&records);
+    is("0-10 10-20 20-30s 30-40");
+    records_sack(&records, BASE + 0, BASE + 10, UINT32_MAX, &delivered);
+    records_pay(&records, 100, true);
+    records_renege(&records);
+    is("0-10 10-20 20-30 30-40");
+    records_free(&records);
+}
+END_TEST
+
+START_TEST(first_lost_range_is_found_again_after_an_earlier_one) /* lost_from */
+{
+    with(4);
+    records_mark_lost(&records, 2, UINT32_MAX);
+    records_mark_lost(&records, 1, UINT32_MAX);
+    ck_assert_uint_eq(records_next_lost(&records, 10)->start, BASE + 10);
+    records_resent(&records, records_at(&records, 1), 500);
+    ck_assert_uint_eq(records_next_lost(&records, 10)->start, BASE + 20);
+    records_mark_lost(&records, 0, UINT32_MAX);
+    ck_assert_uint_eq(records_next_lost(&records, 10)->start, BASE + 0);
+    records_forget_losses(&records);
+    is("0-10 10-20x2 20-30 30-40");
+    records_mark_lost(&records, 3, UINT32_MAX);
+    ck_assert_uint_eq(records_next_lost(&records, 10)->start, BASE + 30);
+    records_free(&records);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
     tcase_add_test(tc, acknowledgment_forgets_what_lies_before_it);
@@ -309,6 +379,10 @@ static void tests(TCase *tc)
     tcase_add_test(tc, list_has_a_limit);
     tcase_add_test(tc, tail_is_cut_off_the_last_range);
     tcase_add_loop_test(tc, list_stays_sound_and_small, 0, 20);
+    tcase_add_test(tc, work_that_is_not_lent_is_left_out);
+    tcase_add_test(tc, sack_without_credit_marks_whole_ranges);
+    tcase_add_test(tc, reneging_is_forgotten_as_far_as_it_is_lent);
+    tcase_add_test(tc, first_lost_range_is_found_again_after_an_earlier_one);
 }
 
 int main(void)
