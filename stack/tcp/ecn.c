@@ -130,7 +130,7 @@ bool ecn_on_ack(struct tcb *tcb, const struct tcp_segment *seg, uint32_t flight_
         ecn->is_reduced = false;
     if (!may_send_ect(tcb) || (seg->flags & (TCP_ECE | TCP_SYN)) != TCP_ECE)
         return false;
-    if (ecn->is_reduced) /* told already */
+    if (ecn->is_reduced || ecn->holds) /* told already; the timer is not put off by telling again */
         return true;
     trace_ecn(tcb, true, "the peer echoes congestion (ECE)", "RFC 3168 6.1.2");
     bool is_least = tcb->cc.cwnd <= tcb->snd_mss;
