@@ -156,10 +156,12 @@ static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
                            .u.window = {.closed = is_closed, .wnd_bytes = tcb->snd_wnd}});
     if (is_closed || !was_closed) /* a window that stays small leaves the override timer running */
         return;
+    bool is_repeated = tcb->was_refused && tcb->in_flight.count > 0;
+    tcb->was_refused = false;
     tcb->probe_count = 0;
     tcb->probe_now = false;
     tcb_timer_clear(tcb, TIMER_PERSIST);
-    if (tcb->in_flight.count > 0) { /* the probe was not taken: again, now it fits */
+    if (is_repeated) { /* what is first in flight was not taken; now it fits */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
         tcb->recovery.send_one = true;
         tcb->resend_cause = "the window is open again";

@@ -132,7 +132,8 @@ struct tcb {
     uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
     unsigned probe_count;     /* zero-window probes in a row */
     unsigned unanswered_probe_count; /* those since the last answer */
-    bool keepalive;                  /* MUST-24 */
+    bool was_refused;    /* a timer has sent something into a closed window, since it closed */
+    bool keepalive;      /* MUST-24 */
     bool nagle, cork;    /* MUST-17, MAY-16. These and keepalive are here and not in a copy of
                             the configuration, because servers set them on each connection */
     bool cork_is_over;   /* what waits goes out: cork_limit_us has passed */

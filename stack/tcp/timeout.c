@@ -166,6 +166,7 @@ static void on_retransmit(struct tcb *tcb)
     }
     if (gave_up(tcb, tcb->rto.backoff_count + 1))
         return;
+    tcb->was_refused |= tcb->snd_wnd == 0;
     path_mtu_on_timeout(tcb);
     recovery_on_timeout(tcb);
     tcp_rto_back_off(&tcb->rto); /* (5.5) */
@@ -183,6 +184,7 @@ static void on_persist(struct tcb *tcb)
         return;
     tcb->probe_count++;
     tcb->unanswered_probe_count++;
+    tcb->was_refused |= tcb->snd_wnd == 0;
     tcb_timer_set(tcb, TIMER_PERSIST, before_r2(tcb, tcp_persist_us(tcb)));
     if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
         records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
