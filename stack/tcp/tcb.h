@@ -35,6 +35,8 @@ struct recovery {
     uint32_t dup_ack_count;
     uint32_t flight_at_first_dup; /* FlightSize without what limited transmit has sent since */
     uint32_t dup_acked_bytes;     /* without SACK: each duplicate ACK says a segment has left */
+    uint32_t dup_round_end;       /* ... which was sent before this, that was SND.NXT ... */
+    uint64_t dup_round_us;        /* ... at this time, a round trip ago or less */
     struct prr prr;
     uint32_t prr_window;         /* the pipe may grow to here; while is_active and with PRR */
     bool send_one;               /* one lost segment goes out whatever the window says */

@@ -70,6 +70,21 @@ static void trace_recovery(struct tcb *tcb, enum trace_recovery what, const char
                        .u.recovery = {.what = what, .recover = tcb->recovery.recover - tcb->iss}});
 }
 
+/* Has the peer got another segment that it has not said so of? At most all that was in flight when
+ * the round trip began, but for the first: RFC 5681 3.2 and section 5 against a peer that makes up
+ * duplicate ACKs, each of which would let new data out. */
+static bool may_have_arrived(struct tcb *tcb)
+{
+    struct recovery *recovery = &tcb->recovery;
+
+    if (tcb->stack->now_us - recovery->dup_round_us >= tcb->rto.srtt_us ||
+        seq_leq(recovery->dup_round_end, tcb->snd_una)) {
+        recovery->dup_round_us = tcb->stack->now_us;
+        recovery->dup_round_end = tcb->snd_nxt;
+    }
+    return recovery->dup_acked_bytes + 2 * tcb->snd_mss <= recovery->dup_round_end - tcb->snd_una;
+}
+
 /* Count duplicate ACKs. Without SACK each says that a segment has arrived, and a cumulative ACK
  * covers some of those. */
 static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
@@ -81,7 +96,7 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
         uint32_t flight = tcb->snd_nxt - tcb->snd_una;
         if (recovery->dup_ack_count == 1)
             recovery->flight_at_first_dup = flight;
-        if (!tcb->sack && recovery->dup_acked_bytes + 2 * tcb->snd_mss <= flight)
+        if (!tcb->sack && may_have_arrived(tcb))
             recovery->dup_acked_bytes += tcb->snd_mss;
     } else if (news->acked_bytes > 0) {
         recovery->dup_ack_count = 0;

@@ -212,5 +212,5 @@ static void tests(TCase *tc)
 
 int main(void)
 {
-    return unit_main("liars", tests);
+    return unit_main("liars_cost", tests);
 }
