@@ -190,6 +190,8 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
     tcb->unanswered_probe_count = 0; /* the peer is there */
     records_pay(&tcb->in_flight, tcb->stack->now_us, true);
     sack_take(tcb, seg, &news);
+    if (news.sacked_bytes > 0 && !is_progress) /* RFC 6675 2: whatever its window and text are */
+        news.is_duplicate = true;
     news.acked_bytes = advance_snd_una(tcb, seg, &news);
     news.is_congestion_echo = ecn_on_ack(tcb, seg, news.flight_before);
     update_window(tcb, seg);

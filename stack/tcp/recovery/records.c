@@ -138,6 +138,8 @@ static void note_delivered(struct tx_delivered *delivered, const struct tx_recor
             delivered->resent_order = record->order;
             delivered->resent_end = record->end;
         }
+        if (!delivered->has_resent || record->sent_us < delivered->resent_first_us)
+            delivered->resent_first_us = record->sent_us;
         delivered->has_resent = true;
         return;
     }

@@ -58,6 +58,7 @@ struct tx_delivered {
     bool has_resent;               /* ranges that were sent more than once, the last-sent of them */
     uint64_t resent_us;
     uint32_t resent_order, resent_end;
+    uint64_t resent_first_us; /* ... and when the first-sent of them left */
 };
 
 /* What an acknowledgment took off the list. */

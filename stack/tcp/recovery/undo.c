@@ -10,9 +10,15 @@
  * fills it again in a round trip or two. After a time-out the timer learns from the delay that it
  * did not expect (rto.c).
  *
- * A peer that calls true losses spurious can have its way so far as it can hide losses by
- * acknowledging what it never got; what it reports beyond what was sent twice counts for nothing
- * (sack.c). Not done: RFC 3522's refinement for the case that all acknowledgments were lost. */
+ * A peer might call true losses spurious, by an old echo or by reporting each retransmission, and
+ * keep its stream and the window as well. But its acknowledgment of what was lost comes no sooner
+ * than a round trip after the retransmission; what had only been late is acknowledged before, for
+ * it arrives before the retransmission or that would be no second copy. So neither sign counts once
+ * something that was sent again has been acknowledged that late. After a time-out they count all
+ * the same: there ACKs were lost rather than data, and the timer takes more than lies bring. What
+ * is reported beyond what was sent twice counts for nothing (sack.c).
+ *
+ * Not done: RFC 3522's refinement for the case that all acknowledgments were lost. */
 #include "undo.h"
 
 #include "../seq.h"
@@ -39,7 +45,10 @@ void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
     if (!before.is_armed || before.is_by_timeout || is_by_timeout)
         return;
     tcb->undo.resent_bytes = before.resent_bytes;
+    tcb->undo.resent_left = before.resent_left;
+    tcb->undo.resent_right = before.resent_right;
     tcb->undo.ssthresh_prev = before.ssthresh_prev;
+    tcb->undo.was_needed = before.was_needed;
 }
 
 void undo_disarm(struct tcb *tcb)
@@ -59,13 +68,28 @@ void undo_on_resent(struct tcb *tcb, const struct tx_record *record)
 
     if (!undo->is_armed)
         return;
+    bool is_first = !undo->has_resent && undo->resent_bytes == 0;
     undo->resent_bytes += record->end - record->start;
+    undo->resent_left = is_first ? record->start : seq_min(undo->resent_left, record->start);
+    undo->resent_right = is_first ? record->end : seq_max(undo->resent_right, record->end);
     if (undo->has_resent)
         return;
     undo->has_resent = true;
     undo->first_end = record->end;
     undo->retransmit_ts = tcb_tsval(tcb); /* RFC 3522 (2) */
     undo->waits_for_echo = tcb->timestamps && record->start == tcb->snd_una;
+}
+
+/* The round trip that an acknowledgment of the retransmission itself takes, or somewhat less:
+ * queues fill and drain. */
+static void note_repair(struct tcb *tcb, const struct tx_delivered *delivered)
+{
+    uint64_t least_us = tcb->rto.srtt_us / 4 * 3;
+
+    if (least_us < tcb->rack.min_rtt.us)
+        least_us = tcb->rack.min_rtt.us;
+    if (delivered->has_resent && tcb->stack->now_us - delivered->resent_first_us >= least_us)
+        tcb->undo.was_needed = !tcb->undo.is_by_timeout;
 }
 
 /* RFC 3522 (3), (4). */
@@ -76,19 +100,25 @@ static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
     if (!undo->waits_for_echo || !news->has_echo || news->acked_bytes == 0)
         return false;
     undo->waits_for_echo = false;
-    return tcb->config->eifel && seq_lt(news->echo, undo->retransmit_ts);
+    return tcb->config->eifel && !undo->was_needed && seq_lt(news->echo, undo->retransmit_ts);
 }
 
-/* RFC 3708: every retransmission was a duplicate. */
+/* RFC 3708: every retransmission was a duplicate. That can only be said when all of them have been
+ * acknowledged: what has arrived twice has arrived. */
 static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
 {
     struct undo *undo = &tcb->undo;
 
-    if (!undo->has_resent || !news->has_duplicate || tlp_explains(tcb, news))
+    if (!undo->has_resent)
         return false;
-    uint32_t bytes = news->duplicate.right - news->duplicate.left;
-    undo->resent_bytes -= bytes < undo->resent_bytes ? bytes : undo->resent_bytes;
-    return tcb->config->dsack_undo && undo->resent_bytes == 0;
+    if (news->has_duplicate && !tlp_explains(tcb, news) &&
+        seq_geq(news->duplicate.left, undo->resent_left) &&
+        seq_leq(news->duplicate.right, undo->resent_right)) {
+        uint32_t bytes = news->duplicate.right - news->duplicate.left;
+        undo->resent_bytes -= bytes < undo->resent_bytes ? bytes : undo->resent_bytes;
+    }
+    return tcb->config->dsack_undo && !undo->was_needed && undo->resent_bytes == 0 &&
+           seq_geq(tcb->snd_una, undo->resent_right);
 }
 
 /* All is acknowledged before anything was sent again. */
@@ -104,6 +134,7 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
 
     if (!undo->is_armed)
         return NULL;
+    note_repair(tcb, &news->delivered);
     if (echo_shows_it(tcb, news)) {
         undo->ssthresh_prev = 0; /* it speaks of the last one alone */
         *clause = "RFC 3522 (4)";

@@ -17,8 +17,10 @@ struct undo {
     uint32_t first_end;     /* ... ends here ... */
     uint32_t retransmit_ts; /* ... and had this TSval, RFC 3522: RetransmitTS */
     bool waits_for_echo;    /* the acknowledgment that covers it has not come yet */
-    uint32_t resent_bytes;  /* sent again, and not reported as duplicates */
-    uint32_t pipe_prev;     /* RFC 4015 (1) */
+    bool was_needed; /* something that was sent again has been acknowledged a round trip later */
+    uint32_t resent_bytes; /* sent again, and not reported as duplicates; all of it lies in ... */
+    uint32_t resent_left, resent_right; /* ... [left, right) */
+    uint32_t pipe_prev;                 /* RFC 4015 (1) */
     uint32_t ssthresh_prev; /* before the first of several that follow close; 0: not known */
     bool has_until;         /* the recovery is over: the offer ends when `until` is acknowledged */
     uint32_t until;
