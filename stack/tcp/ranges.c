@@ -1,6 +1,6 @@
 /* The list of out-of-order ranges, see ranges.h. Invariant: sorted by sequence number, no two
- * ranges touch. All of them lie within one receive window, so seq_lt() orders them without doubt.
- */
+ * ranges touch. All of them lie within one receive window, so seq_lt() orders them without doubt,
+ * and a place is found by bisection. */
 #include "ranges.h"
 
 #include <stdlib.h>
@@ -30,12 +30,24 @@ static void remove_ranges(struct ranges *ranges, unsigned first, unsigned count)
     ranges->count -= count;
 }
 
+/* The first range that does not end before `start`; `count` when all do. */
+static unsigned find(const struct ranges *ranges, uint32_t start)
+{
+    unsigned low = 0, high = ranges->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (seq_lt(ranges->range[middle].end, start))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool ranges_add(struct ranges *ranges, uint32_t start, uint32_t end)
 {
-    unsigned first = 0; /* the first range that does not end before `start` */
-
-    while (first < ranges->count && seq_lt(ranges->range[first].end, start))
-        first++;
+    unsigned first = find(ranges, start);
     unsigned behind = first; /* the first one that starts after `end` */
     while (behind < ranges->count && seq_leq(ranges->range[behind].start, end))
         behind++;
@@ -68,23 +80,29 @@ uint32_t ranges_join(struct ranges *ranges, uint32_t next)
     return next;
 }
 
+/* One pass, which keeps the newest so far in order. */
 unsigned ranges_sack(const struct ranges *ranges, struct tcp_sack_block *blocks, unsigned max)
 {
-    uint32_t below = ranges->stamp + 1; /* stamps count up: take the largest below the last taken */
+    uint32_t stamp[TCP_SACK_BLOCKS_MAX];
     unsigned count = 0;
 
-    while (count < max && count < ranges->count) {
-        const struct range *newest = NULL;
-        for (unsigned i = 0; i < ranges->count; i++) {
-            const struct range *range = &ranges->range[i];
-            if (seq_lt(range->stamp, below) &&
-                (newest == NULL || seq_gt(range->stamp, newest->stamp)))
-                newest = range;
+    if (max > TCP_SACK_BLOCKS_MAX)
+        max = TCP_SACK_BLOCKS_MAX;
+    for (unsigned i = 0; i < ranges->count; i++) {
+        const struct range *range = &ranges->range[i];
+        unsigned at = count;
+        while (at > 0 && seq_gt(range->stamp, stamp[at - 1]))
+            at--;
+        if (at >= max)
+            continue;
+        if (count < max)
+            count++;
+        for (unsigned k = count - 1; k > at; k--) {
+            stamp[k] = stamp[k - 1];
+            blocks[k] = blocks[k - 1];
         }
-        if (newest == NULL)
-            break;
-        blocks[count++] = (struct tcp_sack_block){newest->start, newest->end};
-        below = newest->stamp;
+        stamp[at] = range->stamp;
+        blocks[at] = (struct tcp_sack_block){range->start, range->end};
     }
     return count;
 }

@@ -3,13 +3,15 @@
  * and in which order the ranges last grew, which is the order of SACK blocks (RFC 2018 section 4).
  *
  * Bounded: with RANGES_MAX ranges a further one is refused, and its bytes are dropped, to come
- * again. */
+ * again. There are as many as the holes that a sender of ours keeps records of (RECORDS_MAX, two for
+ * each): a slow start that overruns a queue loses every second segment of a whole window, and what
+ * is refused then has crossed the path for nothing. */
 #ifndef TUNTCP_TCP_RANGES_H
 #define TUNTCP_TCP_RANGES_H
 
 #include "../wire/tcp_options.h"
 
-enum { RANGES_MAX = 256 };
+enum { RANGES_MAX = 2048 };
 
 struct range {
     uint32_t start, end; /* [start, end) */
