@@ -168,14 +168,17 @@ static struct congestion_note on_timeout(struct congestion *cc, uint32_t flight)
     return note;
 }
 
-/* 4.9 */
+/* 4.9. ssthresh comes back even where the window was not lowered, or has grown since: a slow start
+ * that was cut short by mistake goes on. */
 static struct congestion_note on_undo(struct congestion *cc)
 {
-    if (cc->cwnd >= cc->prior_cwnd)
+    if (cc->cwnd >= cc->prior_cwnd && cc->ssthresh >= cc->prior_ssthresh)
         return (struct congestion_note){CWND_KEPT, {0}};
-    cc->cwnd = cc->prior_cwnd;
-    cc->ssthresh = cc->prior_ssthresh;
-    cc->u.cubic.now = cc->u.cubic.before;
+    if (cc->cwnd < cc->prior_cwnd) {
+        cc->cwnd = cc->prior_cwnd;
+        cc->u.cubic.now = cc->u.cubic.before;
+    }
+    cc->ssthresh = congestion_larger(cc->ssthresh, cc->prior_ssthresh);
     return (struct congestion_note){CWND_UNDONE, {0}};
 }
 

@@ -232,6 +232,18 @@ START_TEST(undo_restores_the_stage_too) /* 4.9 */
 }
 END_TEST
 
+/* A recovery that left the window as it was, or after which it has grown again. */
+START_TEST(undo_lets_slow_start_go_on_from_any_window) /* 4.9 */
+{
+    set_up(20, UINT32_MAX);
+    cc.ops->on_congestion(&cc, CONGESTION_LOSS, cc.cwnd);
+    cc.cwnd = 20 * MSS;
+    ck_assert_int_eq(cc.ops->on_undo(&cc).what, CWND_UNDONE);
+    ck_assert_uint_eq(cc.cwnd, 20 * MSS);
+    ck_assert_uint_eq(cc.ssthresh, UINT32_MAX);
+}
+END_TEST
+
 /* Any amount of acknowledgments, any numbers in them. */
 START_TEST(window_never_overflows)
 {
@@ -261,6 +273,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, stage_after_slow_start_without_loss_begins_at_its_own_window);
     tcase_add_test(tc, time_in_which_the_window_is_not_used_does_not_count);
     tcase_add_loop_test(tc, undo_restores_the_stage_too, 0, 2);
+    tcase_add_test(tc, undo_lets_slow_start_go_on_from_any_window);
     tcase_add_loop_test(tc, window_never_overflows, 0, 6);
 }
 
