@@ -36,15 +36,20 @@ static uint64_t echo_age_us(const struct tcb *tcb, const struct tcp_segment *seg
  * come from a duplicate, which leaves the peer's TS.Recent alone), but it bounds the round trip:
  * without that, a few lost ACKs in a row would leave the back-off at its highest although data
  * arrives. So does a D-SACK, which says that a second copy has just come, most likely the last:
- * only ACKs had been lost, and none of the waiting was for the round trip. */
+ * only ACKs had been lost, and none of the waiting was for the round trip.
+ *
+ * Below a tick of the timestamps, on a path of microseconds, both transmissions have the same one:
+ * what would make the round trip shorter than any before is taken for the first one's (as RFC 8985
+ * 6.2 step 2 does). */
 static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const struct tcp_segment *seg,
                        struct ack_news *news)
 {
     uint64_t echo_us = echo_age_us(tcb, seg);
     uint64_t rtt_us =
         tcb->stack->now_us - (acked->was_retransmitted ? acked->resent_us : acked->sent_us);
+    bool is_ambiguous = echo_us > rtt_us + 1000 || rtt_us < tcb->rack.min_rtt.us;
 
-    if (acked->was_retransmitted ? echo_us > rtt_us + 1000 : !acked->has_rtt) {
+    if (acked->was_retransmitted ? is_ambiguous : !acked->has_rtt) {
         bool is_second_copy =
             acked->was_retransmitted && news->has_duplicate && rtt_us >= tcb->rack.min_rtt.us;
         uint64_t rtt_max_us = is_second_copy && rtt_us < echo_us ? rtt_us : echo_us;
