@@ -227,6 +227,17 @@ static bool round_begins(struct tcb *tcb, const struct ack_news *news)
     return true;
 }
 
+/* Of the last-sent segment that is delivered now, be it by a SACK: where the path reorders there is
+ * always a hole, and what moves SND.UNA is what came late. */
+static uint32_t round_trip_us(const struct tcb *tcb, const struct ack_news *news)
+{
+    uint64_t us = tcb->stack->now_us - news->delivered.once_us;
+
+    return bounded_us(news->delivered.has_once && (!news->has_rtt_sample || us < news->rtt_us)
+                          ? us
+                          : news->rtt_us);
+}
+
 static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news)
 {
     const struct congestion *cc = &tcb->cc;
@@ -236,7 +247,7 @@ static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *ne
     return (struct congestion_ack){
         .now_us = tcb->stack->now_us,
         .acked_bytes = news->acked_bytes,
-        .rtt_us = bounded_us(news->rtt_us),
+        .rtt_us = round_trip_us(tcb, news),
         .srtt_us = bounded_us(tcb->rto.srtt_us),
         .min_rtt_us = bounded_us(tcb->rack.min_rtt.us),
         .flight_before = news->flight_before,
