@@ -37,15 +37,13 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news);
 static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delivered);
 static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news);
 
-/* Step 1. */
-void rack_note_rtt(struct rack *rack, uint64_t rtt_us, uint64_t now_us)
+static void note_least(struct min_rtt *min, uint64_t rtt_us, uint64_t now_us, uint64_t window_us)
 {
-    struct min_rtt *min = &rack->min_rtt;
-
     if (rtt_us == 0)
         rtt_us = 1; /* 0 means "none yet" */
-    if (min->us != 0 && now_us - min->window_start_us >= MIN_RTT_WINDOW_US) {
-        min->us = min->next_us;
+    uint64_t age_us = now_us - min->window_start_us;
+    if (min->us != 0 && age_us >= window_us) {
+        min->us = age_us < 2 * window_us ? min->next_us : rtt_us;
         min->next_us = rtt_us;
         min->window_start_us = now_us;
     }
@@ -53,6 +51,12 @@ void rack_note_rtt(struct rack *rack, uint64_t rtt_us, uint64_t now_us)
         *min = (struct min_rtt){rtt_us, rtt_us, now_us};
     min->us = rtt_us < min->us ? rtt_us : min->us;
     min->next_us = rtt_us < min->next_us ? rtt_us : min->next_us;
+}
+
+/* Step 1. */
+void rack_note_rtt(struct rack *rack, uint64_t rtt_us, uint64_t now_us)
+{
+    note_least(&rack->min_rtt, rtt_us, now_us, MIN_RTT_WINDOW_US);
 }
 
 void rack_on_ack(struct tcb *tcb, const struct ack_news *news)
@@ -84,12 +88,27 @@ static void advance(struct tcb *tcb, uint64_t xmit_us, uint32_t order, uint32_t 
     rack->end_seq = end_seq;
 }
 
+/* What no round trip is shorter than. Where a queue has grown the least of 10 s says little: the
+ * acknowledgment of the first transmission comes later than that behind a retransmission that was
+ * not needed, and all that lay in the queue would be held to be lost. A queue that drains while the
+ * window is reduced leaves more than half of what the last round trips have taken. */
+static uint64_t shortest_rtt_us(const struct tcb *tcb)
+{
+    const struct rack *rack = &tcb->rack;
+    uint64_t age_us = tcb->stack->now_us - rack->recent_rtt.window_start_us;
+    uint64_t recent_us = age_us < 4 * tcb->rto.srtt_us ? rack->recent_rtt.us / 2 : 0;
+    uint64_t least_us = rack->min_rtt.us / 4 * 3;
+
+    return recent_us > least_us ? recent_us : least_us;
+}
+
 /* The acknowledgment may be that of an earlier transmission: the echoed timestamp tells, or that it
  * comes too early. Departure: the echo is asked only where SND.UNA has passed the segment. What is
  * SACKed is not echoed, for a receiver takes no timestamp from behind a hole (RFC 7323 4.3).
  * Departure: too early is what takes less than three quarters of the least round trip, not all of
  * it: where delays vary the acknowledgment of a probe may be the fastest yet, and if it counted for
- * nothing, the tail would wait for the timer. */
+ * nothing, the tail would wait for the timer; and less than half of the least of the last round
+ * trips. */
 bool rack_is_of_the_last_transmission(const struct tcb *tcb, const struct ack_news *news)
 {
     uint64_t sent_us = news->delivered.resent_us;
@@ -98,15 +117,17 @@ bool rack_is_of_the_last_transmission(const struct tcb *tcb, const struct ack_ne
 
     if (is_echoed && seq_lt(news->echo, tcb_tsval_at(tcb, sent_us)))
         return false;
-    return tcb->stack->now_us - sent_us >= tcb->rack.min_rtt.us / 4 * 3;
+    return tcb->stack->now_us - sent_us >= shortest_rtt_us(tcb);
 }
 
 static void update_segment(struct tcb *tcb, const struct ack_news *news)
 {
     const struct tx_delivered *delivered = &news->delivered;
+    uint64_t now_us = tcb->stack->now_us;
 
     if (delivered->has_once) {
-        rack_note_rtt(&tcb->rack, tcb->stack->now_us - delivered->once_us, tcb->stack->now_us);
+        rack_note_rtt(&tcb->rack, now_us - delivered->once_us, now_us);
+        note_least(&tcb->rack.recent_rtt, now_us - delivered->once_us, now_us, tcb->rto.srtt_us);
         advance(tcb, delivered->once_us, delivered->once_order, delivered->once_end);
     }
     if (delivered->has_resent && rack_is_of_the_last_transmission(tcb, news))

@@ -8,7 +8,7 @@
 struct tcb;
 struct ack_news;
 
-/* The least of the round trips of the last 10 to 20 s. */
+/* The least of the round trips of the last one or two windows of time. */
 struct min_rtt {
     uint64_t us; /* 0: none yet */
     uint64_t next_us;
@@ -17,7 +17,8 @@ struct min_rtt {
 
 /* RFC 8985 5.2; its names where it has some. */
 struct rack {
-    struct min_rtt min_rtt;
+    struct min_rtt min_rtt;    /* of 10 to 20 s */
+    struct min_rtt recent_rtt; /* of one or two round trips: the queue of now is in it */
     /* RACK.segment: of what has been delivered, what was sent last. */
     bool has_segment;
     uint64_t xmit_us;
