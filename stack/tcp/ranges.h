@@ -11,7 +11,7 @@
 
 #include "../wire/tcp_options.h"
 
-enum { RANGES_MAX = 2048 };
+enum { RANGES_MAX = 4096 };
 
 struct range {
     uint32_t start, end; /* [start, end) */

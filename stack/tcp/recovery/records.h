@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-    RECORDS_MAX = 4096, /* of full segments that is 6 MB in flight */
+    RECORDS_MAX = 8192, /* of full segments that is 12 MB in flight */
     RECORDS_PER_ACK = 256,
     RECORDS_US = 2, /* how long one more takes, if no acknowledgment comes */
     RECORDS_OWED_MAX = 2 * RECORDS_MAX,
