@@ -34,11 +34,28 @@ uint64_t sim_below(uint64_t *random_state, uint64_t bound)
     return bound == 0 ? 0 : link_random(random_state) % bound;
 }
 
+/* Eight bytes of the stream, in the order of their offsets whatever the machine's is. */
+static uint64_t eight_bytes(unsigned from, uint64_t offset)
+{
+    uint64_t mixed = (offset / 8 + 1 + from * 0x51ed2701u) * 0x9e3779b97f4a7c15u;
+
+    mixed = (mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9u;
+    return mixed ^ mixed >> 32;
+}
+
 uint8_t sim_byte(unsigned from, uint64_t offset)
 {
-    uint64_t mixed = (offset + 1 + from * 0x51ed2701u) * 0x9e3779b97f4a7c15u;
+    return (uint8_t)(eight_bytes(from, offset) >> offset % 8 * 8);
+}
 
-    return (uint8_t)(((mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9u) >> 56);
+/* What a stream holds from `offset` on. */
+static void fill(unsigned from, uint64_t offset, uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        uint64_t eight = eight_bytes(from, offset + i) >> (offset + i) % 8 * 8;
+        for (size_t left = 8 - (offset + i) % 8; left > 0 && i < len; left--, eight >>= 8)
+            bytes[i++] = (uint8_t)eight;
+    }
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)
@@ -550,8 +567,13 @@ static void note(struct sim *sim, unsigned from, struct bytes packet)
 
     sim->packet_count++;
     sim->hash = (sim->hash ^ sim->now_us) * 0x100000001b3u + from;
-    for (size_t i = 0; i < packet.len; i++)
-        sim->hash = (sim->hash ^ packet.data[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < packet.len; i += sizeof sim->hash) {
+        uint64_t eight = 0;
+        size_t left = packet.len - i;
+        memcpy(&eight, packet.data + i, left < sizeof eight ? left : sizeof eight);
+        sim->hash = (sim->hash ^ eight) * 0x9e3779b97f4a7c15u;
+        sim->hash ^= sim->hash >> 32;
+    }
     if (packet.len > TCP_FLAGS_AT && packet.data[TCP_FLAGS_AT] & TCP_RST) {
         sim->reset_count++;
         if (sim->stack[from]->tcp.table.count > 0 && !sim->plan.resets_are_fine)
@@ -603,10 +625,12 @@ static void read_some(struct sim *sim, unsigned end)
 {
     const struct sim_app_plan *plan = &sim->plan.app[end];
     struct sim_app *app = &sim->app[end];
-    uint8_t memory[CHUNK_MAX_BYTES + 200];
+    uint8_t memory[CHUNK_MAX_BYTES + 200], expected[sizeof memory];
     size_t len = 1 + sim_below(&sim->random_state[2], plan->read_max_bytes);
     struct bytes got = {memory, 0};
 
+    if (len > sizeof memory)
+        len = sizeof memory;
     if (plan->uses_the_ring) {
         got = bytes_first(tcp_receive_peek(app->tcb), len);
     } else {
@@ -617,12 +641,12 @@ static void read_some(struct sim *sim, unsigned end)
         }
         got.len = (size_t)count;
     }
-    for (size_t i = 0; i < got.len; i++)
-        if (got.data[i] != sim_byte(1 - end, app->received_bytes + i)) {
-            sim_fail(sim, "byte %llu is wrong at end %u",
-                     (unsigned long long)(app->received_bytes + i), end);
-            return;
-        }
+    fill(1 - end, app->received_bytes, expected, got.len);
+    if (got.len > 0 && memcmp(got.data, expected, got.len) != 0) {
+        sim_fail(sim, "a byte is wrong at end %u, of the %zu from %llu on", end, got.len,
+                 (unsigned long long)app->received_bytes);
+        return;
+    }
     app->received_bytes += got.len;
     if (plan->uses_the_ring)
         tcp_receive_consume(app->tcb, got.len);
@@ -671,8 +695,7 @@ static ptrdiff_t write_in_the_ring(struct sim *sim, unsigned end, size_t len)
 
     if (len > room)
         len = room;
-    for (size_t i = 0; i < len; i++)
-        place[i] = sim_byte(end, app->sent_bytes + i);
+    fill(end, app->sent_bytes, place, len);
     return tcp_send_commit(app->tcb, len);
 }
 
@@ -680,8 +703,7 @@ static ptrdiff_t write_by_copy(struct sim *sim, unsigned end, size_t len)
 {
     uint8_t memory[CHUNK_MAX_BYTES];
 
-    for (size_t i = 0; i < len; i++)
-        memory[i] = sim_byte(end, sim->app[end].sent_bytes + i);
+    fill(end, sim->app[end].sent_bytes, memory, len);
     bool is_urgent = sim->plan.app[end].sends_urgent && one_in(&sim->random_state[2], 4);
     return is_urgent ? tcp_send_urgent(sim->app[end].tcb, memory, len)
                      : tcp_send(sim->app[end].tcb, memory, len);
