@@ -92,7 +92,7 @@ static const struct reordering {
     uint64_t spurious_max; /* segments */
 } reorderings[] = {
     {"0", 0, 0, 0, 0}, {"1 %", 0.01, 2, 3, SPURIOUS_FEW}, {"30 %", 0.3, 5, 5, SPURIOUS_MANY}};
-static const struct rate {
+static const struct link_speed {
     const char *name;
     uint64_t bits_per_s;
 } rates[] = {{"1 Mbit/s", 1000000}, {"100 Mbit/s", 100000000}, {"10 Gbit/s", 10000000000}};
