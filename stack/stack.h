@@ -45,6 +45,11 @@ struct stack_config {
     uint16_t mtu_bytes;
     uint32_t gso_max_bytes; /* payload of one packet out; 0: never above the MSS */
     bool checksum_offload;  /* the device completes transport checksums */
+    /* One of several stacks with the same addresses, each at a queue of the device: this one is at
+     * `queue` of `queue_count`. Connections that we open take a port whose packets the device
+     * brings to it, see stack_queue(). 0: this is the only one. Not done: the same for datagrams.
+     */
+    unsigned queue, queue_count;
 
     uint64_t (*random)(void *context); /* 64 random bits; required */
     void *random_context;
@@ -79,6 +84,14 @@ struct stack_counters {
      */
     uint64_t syn_cookies_sent, syn_cookies_taken, syn_cookies_failed;
 };
+
+/* Times the sum of a connection's two ports, its upper half says to which queue it belongs. */
+#define STACK_QUEUE_FACTOR 0x9e3779b1u /* 2^32 / the golden ratio: neighbours lie far apart */
+
+static inline unsigned stack_queue(uint16_t port, uint16_t other_port, unsigned queue_count)
+{
+    return (((uint32_t)port + other_port) * STACK_QUEUE_FACTOR >> 16) % queue_count;
+}
 
 /* Documented defaults; fill in addresses and `random` afterwards. */
 void stack_config_init(struct stack_config *config);

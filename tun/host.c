@@ -280,7 +280,7 @@ static int open_device(struct host *host, const struct host_config *config, char
         return -1;
     bool has_offload = !config->no_offload && config->impair == NULL;
     struct tun_options options = {.offloads = has_offload ? TUN_OFFLOAD_ALL : 0,
-                                  .is_queue = config->is_queue};
+                                  .is_queue = config->queue_count > 1};
     return tun_open_as(&host->tun, name, &options, error, room);
 }
 
@@ -364,6 +364,8 @@ static int open_stack(struct host *host, const struct host_config *config, char 
 
     stack.random = host_random;
     stack.random_context = host;
+    stack.queue = config->queue;
+    stack.queue_count = host->tun.is_steered ? config->queue_count : 0;
     if (host->tun.offloads & TUN_OFFLOAD_CHECKSUM)
         stack.checksum_offload = true;
     if (host->tun.offloads & TUN_OFFLOAD_TCP4)

@@ -14,8 +14,10 @@ struct host_config {
     const char *tun_name; /* NULL: "tun0" */
     bool no_offload;      /* ordinary packets with checksums of our own, also where the device can
                              cut and sum; always so behind a simulated link, which models those */
-    bool is_queue;        /* one of several of the device: see tun.h */
-    uint64_t spin_us;     /* look so long for the next packet before sleeping; 0: sleep at once */
+    /* This is queue `queue` of `queue_count` of the device, each with a host of its own, opened in
+     * this order: see tun.h. 0 or 1: it has the device alone. */
+    unsigned queue, queue_count;
+    uint64_t spin_us; /* look so long for the next packet before sleeping; 0: sleep at once */
     bool use_lab;
     const char *lab_scenario; /* NULL: clean */
     bool lab_real_time;       /* someone types: let the lab run in real time */

@@ -37,6 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "steering.h"
 #include "virtio.h"
 
 static const char CLONE_DEVICE[] = "/dev/net/tun";
@@ -71,6 +72,7 @@ int tun_open_as(struct tun *tun, const char *name, const struct tun_options *opt
             return -1;
         take_offloads(tun, 0);
     }
+    tun->is_steered = options->is_queue && steering_set(tun->fd);
     if (query(tun, is_new, error, room) < 0) {
         tun_close(tun);
         return -1;
@@ -186,7 +188,7 @@ static int explain_attach(const char *name, char *error, size_t room)
                  "has a TUN device open) or give another with --tun",
                  name, CLONE_DEVICE);
         break;
-    case EINVAL:
+    case EINVAL: /* or has one queue where several are wanted */
         snprintf(error, room,
                  "%s: is no plain TUN device: look with \"ip -d link show %s\"; take another with "
                  "--tun, or make one with \"sudo scripts/setup\"",

@@ -26,6 +26,7 @@ struct tun_options {
 struct tun {
     int fd;            /* -1: not open */
     unsigned offloads; /* those that the kernel has; 0: no header stands before the packets */
+    bool is_steered;   /* of several queues: a connection's is known from its ports */
     char name[16];
     unsigned mtu_bytes;
     struct ip_addr kernel_address; /* the kernel's end; unspecified if it has none */
@@ -42,10 +43,11 @@ int tun_open(struct tun *tun, const char *name, char *error, size_t room);
 /* The same with what else the device can do. An offload that the kernel refuses is given up, down
  * to none: that is no error, tun->offloads tells.
  *
- * Several queues: open the device once for each, in the same network namespace, with `is_queue`.
- * The kernel gives a connection's packets to the queue through which it last heard of it, and
- * spreads new ones by a hash. A device that is there already must have been made with multi_queue;
- * such a one can also be opened alone, without `is_queue`. */
+ * Several queues: open the device once for each, in one network namespace, with `is_queue`; a
+ * device that is there already must have been made with multi_queue. Queue n, counted in the order
+ * of opening, gets the packets of which stack_queue() says so. Where the kernel refuses that rule
+ * (!is_steered) only connections that it opens stay on one queue. A device of several queues can
+ * also be opened alone, without `is_queue`. */
 int tun_open_as(struct tun *tun, const char *name, const struct tun_options *options, char *error,
                 size_t room);
 void tun_close(struct tun *tun);

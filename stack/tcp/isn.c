@@ -44,10 +44,18 @@ uint32_t isn_timestamp_offset(struct stack *stack, const struct flow_id *id)
     return hash_of(&stack->tcp.isn.timestamp_key, id);
 }
 
+/* Would the device bring us the answers? */
+static bool is_on_our_queue(const struct stack *stack, const struct flow_id *id)
+{
+    unsigned count = stack->config.queue_count;
+
+    return count == 0 || stack_queue(id->local_port, id->remote_port, count) == stack->config.queue;
+}
+
 static bool is_free(struct stack *stack, struct flow_id *id, uint16_t port)
 {
     id->local_port = port;
-    return table_find(&stack->tcp.table, id) == 0;
+    return is_on_our_queue(stack, id) && table_find(&stack->tcp.table, id) == 0;
 }
 
 uint16_t isn_ephemeral_port(struct stack *stack, struct flow_id id)
