@@ -56,6 +56,9 @@ struct validation {
     uint32_t round_bytes;          /* acknowledged in this round so far */
     bool has_round;                /* it began when the last one ended */
     bool is_measured;              /* pipeACK is defined, if only by nothing */
+    uint32_t loss_bytes;    /* max(pipeACK, LossFlightSize) of a window that was not validated,
+                               while that loss is repaired; 0: it was */
+    uint64_t resent_before; /* what had been sent again before the loss */
 };
 
 struct congestion {

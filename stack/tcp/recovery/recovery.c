@@ -250,6 +250,7 @@ static void leave(struct tcb *tcb)
     recovery->dup_ack_count = 0;
     recovery->dup_acked_bytes = 0;
     rack_on_recovered(&tcb->rack);
+    window_on_recovered(tcb);
     undo_on_recovered(tcb);
 }
 

@@ -10,8 +10,6 @@
  * pipeACK is the most that was acknowledged in a round trip during the sampling period of three
  * round trips, or a second. The maximum is kept for two halves of that period, so that it covers
  * between a half and all of it, and nothing has to be listed.
- *
- * Not done: 4.4.1 takes half of what was retransmitted off the window once more when recovery ends.
  */
 #include "validation.h"
 

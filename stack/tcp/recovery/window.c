@@ -161,14 +161,37 @@ void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32
     struct congestion *cc = &tcb->cc;
     uint32_t before_bytes = cc->cwnd;
 
-    if (cc->validation.unvalidated_since_us != 0) /* RFC 7661 4.4.1 */
+    bool is_validated = cc->validation.unvalidated_since_us == 0;
+    if (!is_validated) /* RFC 7661 4.4.1 */
         flight = congestion_larger(flight, validation_pipe_ack(&cc->validation));
+    cc->validation.loss_bytes = !is_validated && tcb->recovery.is_active ? flight : 0;
+    cc->validation.resent_before = tcb->resent_bytes;
     struct congestion_note note = cc->ops->on_congestion(cc, reason, flight);
     validation_forget(&cc->validation);
     if (cc->cwnd > before_bytes) /* of less than two segments: no reduction makes it larger */
         cc->cwnd = before_bytes;
     ecn_window_was_reduced(tcb);
     trace_note(tcb, note, before_bytes);
+}
+
+/* RFC 7661 4.4.1: cwnd = (max(pipeACK, LossFlightSize) - R) / 2, or the algorithm's own part of it.
+ * R is what was sent again: by so much at least the path was overrun. Departure: what was sent
+ * again twice counts twice. */
+void window_on_recovered(struct tcb *tcb)
+{
+    struct congestion *cc = &tcb->cc;
+    uint32_t bytes = cc->validation.loss_bytes, before_bytes = cc->cwnd;
+    uint64_t resent = tcb->resent_bytes - cc->validation.resent_before;
+
+    if (bytes == 0)
+        return;
+    uint64_t left = resent < bytes ? bytes - resent : 0;
+    uint32_t cwnd = congestion_larger((uint32_t)(left * cc->ssthresh / bytes), cc->mss);
+    cc->cwnd = cwnd < cc->cwnd ? cwnd : cc->cwnd;
+    cc->validation.loss_bytes = 0;
+    trace_note(
+        tcb, (struct congestion_note){CWND_LOSS, {bytes, (uint32_t)((uint64_t)cwnd * 100 / bytes)}},
+        before_bytes);
 }
 
 void window_on_timeout(struct tcb *tcb, bool is_repeated)
@@ -182,6 +205,7 @@ void window_on_timeout(struct tcb *tcb, bool is_repeated)
     if (flight > cc->cwnd)
         flight = cc->cwnd;
     cc->burst_bytes = 0;
+    cc->validation.loss_bytes = 0;
     validation_forget(&cc->validation);
     if (is_repeated) /* RFC 5681 3.1: ssthresh is held for the same segment */
         cc->cwnd = tcb->snd_mss;
@@ -191,6 +215,7 @@ void window_on_timeout(struct tcb *tcb, bool is_repeated)
 
 void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
 {
+    tcb->cc.validation.loss_bytes = 0;
     trace_note(tcb, (struct congestion_note){CWND_UNDONE, {0}}, before_bytes);
 }
 

@@ -29,6 +29,8 @@ void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delive
 void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32_t flight);
 /* The same segment may have timed out before. */
 void window_on_timeout(struct tcb *tcb, bool is_repeated);
+/* All that was lost is repaired. */
+void window_on_recovered(struct tcb *tcb);
 /* The last reduction was a mistake and has been taken back (undo.c). */
 void window_was_undone(struct tcb *tcb, uint32_t before_bytes);
 
