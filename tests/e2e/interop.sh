@@ -59,7 +59,7 @@ tnc_opens_simultaneously() {
     drop_ours
     head -c 100000 "$scratch/www/big" >there
     tail -c 100000 "$scratch/www/big" >back
-    in_pair_start "$tnc_program" -v -p 9000 --pcapng capture.pcapng "$kernel" 9001 <there >out 2>trace
+    in_pair_start "$tnc_program" "${without_offload[@]}" -v -p 9000 --pcapng capture.pcapng "$kernel" 9001 <there >out 2>trace
     local tnc_pid=$!
     wait_until "our SYN is out" trace_has "9001 [SYN]"
     in_pair_start nc -N -n -p 9001 "$us" 9000 <back >got
@@ -228,7 +228,7 @@ tnc_is_not_read() {
     head -c 1000000 "$scratch/www/big" >back
     in_pair_start "$peers/peer" "$kernel" 9000 exchange <back >peer 2>peer.err
     wait_until "the peer listens" pair_listens 9000
-    in_pair_start "$tnc_program" -v -d --pcapng capture.pcapng "$kernel" 9000 >out 2>trace
+    in_pair_start "$tnc_program" "${without_offload[@]}" -v -d --pcapng capture.pcapng "$kernel" 9000 >out 2>trace
     wait_until "4 probes are there" trace_has "[TCP Keep-Alive]" 4
     head -c 1000000 <&5 >got
     expect_end 0 $!

@@ -23,6 +23,8 @@ readonly hole=203.0.113.66         # everything to it is dropped
 readonly us=10.0.0.2               # tnc
 readonly kernel=10.0.0.1           # its neighbour on tun0
 
+without_offload=() # --no-offload while topics run once more with it
+
 case_count=0
 failed_count=0
 skipped_count=0
@@ -160,7 +162,7 @@ start_dnsmasq() {
 # ---- cases
 
 it() { # SENTENCE FUNCTION
-    local sentence=$1 function=$2 directory status
+    local sentence="$1${without_offload:+, without offload}" function=$2 directory status
     case_count=$((case_count + 1))
     directory=$scratch/case/$function
     rm -rf "$directory"
@@ -225,12 +227,12 @@ end_background() {
 # ---- what cases do
 
 # The program under test, never longer than `limit` seconds.
-tnc() { timeout -k 5 "${limit:-30}" "$tnc_program" "$@"; }
+tnc() { timeout -k 5 "${limit:-30}" "$tnc_program" "${without_offload[@]}" "$@"; }
 
 # tnc in the background: its pid is in $!, its output in the files out and err. (A function with & behind
 # it would be a shell between, which is killed in its stead.)
 start_tnc() { # ARGUMENTS of tnc; stdin is this function's
-    "$tnc_program" "$@" <&0 >out 2>err &
+    "$tnc_program" "${without_offload[@]}" "$@" <&0 >out 2>err &
 }
 
 # The same for one that listens: it answers on tun0 when this returns.

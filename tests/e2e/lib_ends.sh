@@ -46,7 +46,7 @@ start_ends() { # OPTIONS of our_end
     make_pair
     mkfifo us.orders us.answers kernel.orders kernel.answers
     exec 5<>us.orders 6<>us.answers 7<>kernel.orders 8<>kernel.answers
-    in_pair_start "$peers/our_end" --pcapng capture.pcapng "$@" "$kernel" <&5 >&6 2>trace
+    in_pair_start "$peers/our_end" "${without_offload[@]}" --pcapng capture.pcapng "$@" "$kernel" <&5 >&6 2>trace
     our_pid=$!
     in_pair_start "$peers/kernel_end" "$us" <&7 >&8 2>kernel.err
     kernel_pid=$!
