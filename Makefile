@@ -185,6 +185,8 @@ $(addprefix build/fuzz/,$(fuzz_names)): build/fuzz/%: build/fuzz/obj/tests/fuzz/
                                         $(patsubst %.c,build/fuzz/obj/%.o,$(stack_sources))
 	$(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^
 
+build/fuzz/virtio: build/fuzz/obj/tun/virtio.o build/fuzz/obj/tun/segments.o
+
 build/fuzz/walk: $(patsubst %.c,build/fuzz/obj/%.o,$(model_sources))
 
 fuzz: $(addprefix build/fuzz/,$(fuzz_names))
