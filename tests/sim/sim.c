@@ -290,6 +290,8 @@ struct sim_plan sim_plan_random(uint64_t seed)
     }
     for (unsigned end = 0; end < 2; end++)
         any_congestion(r, &plan.tcp[end]);
+    for (unsigned end = 0; end < 2; end++)
+        plan.tcp[end].stretch_acks = !one_in(r, 4);
     return plan;
 }
 
