@@ -4,7 +4,7 @@
 #define TUNTCP_WIRE_DROP_H
 
 enum drop {
-    DROP_NOT, /* the packet is good */
+    DROP_NOT,           /* the packet is good */
     DROP_DEVICE_HEADER, /* what the device says of the packet does not fit it */
     DROP_IP_VERSION,
     DROP_IP_TRUNCATED,
