@@ -104,6 +104,8 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     ecn_on_text(tcb, seg);
     bool in_order = seq == tcb->rcv_nxt;
     bool had_holes = tcb->out_of_order.count > 0;
+    if (!had_holes)
+        ring_rewind(&tcb->receive_ring);
     size_t offset = tcb->receive_ring.used + (seq - tcb->rcv_nxt);
     if (!ring_write_at(&tcb->receive_ring, offset, text) ||
         (!in_order && !ranges_add(&tcb->out_of_order, seq, seq + (uint32_t)text.len)))

@@ -3,9 +3,9 @@
  * and in which order the ranges last grew, which is the order of SACK blocks (RFC 2018 section 4).
  *
  * Bounded: with RANGES_MAX ranges a further one is refused, and its bytes are dropped, to come
- * again. There are as many as the holes that a sender of ours keeps records of (RECORDS_MAX, two for
- * each): a slow start that overruns a queue loses every second segment of a whole window, and what
- * is refused then has crossed the path for nothing. */
+ * again. There are as many as the holes that a sender of ours keeps records of (RECORDS_MAX, two
+ * for each): a slow start that overruns a queue loses every second segment of a whole window, and
+ * what is refused then has crossed the path for nothing. */
 #ifndef TUNTCP_TCP_RANGES_H
 #define TUNTCP_TCP_RANGES_H
 

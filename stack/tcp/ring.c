@@ -52,7 +52,7 @@ bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes)
     return true;
 }
 
-static void rewind_if_empty(struct ring *ring)
+void ring_rewind(struct ring *ring)
 {
     if (ring->used == 0)
         ring->head = 0;
@@ -63,7 +63,7 @@ size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t lim
     size_t room = limit > ring->used ? limit - ring->used : 0;
     struct bytes accepted = {data, len < room ? len : room};
 
-    rewind_if_empty(ring);
+    ring_rewind(ring);
     if (!ring_write_at(ring, ring->used, accepted))
         return 0;
     ring->used += (uint32_t)accepted.len;
@@ -73,7 +73,7 @@ size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t lim
 uint8_t *ring_reserve(struct ring *ring, size_t limit, size_t *room)
 {
     *room = 0;
-    rewind_if_empty(ring);
+    ring_rewind(ring);
     if (ring->used >= limit)
         return NULL;
     if (ring->used == ring->size) {

@@ -1,8 +1,9 @@
 /* A byte ring: the send buffer, and the receive buffer with its holes.
  *
  * It starts without memory and doubles as it is filled, up to the limit that its user gives each
- * time. ring_write() into an empty ring starts again at the front, so that a fast connection keeps
- * using the same few cache lines. ring_release() gives the memory back.
+ * time. An empty ring is written from the front again, so that a fast connection keeps using the
+ * same few cache lines: ring_write() does so by itself, who writes by place asks for it when
+ * nothing lies beyond a hole. ring_release() gives the memory back.
  *
  * A ring is either written in order (ring_write, ring_reserve) or by place (ring_write_at). */
 #ifndef TUNTCP_TCP_RING_H
@@ -32,6 +33,8 @@ bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes);
 void ring_spans(const struct ring *ring, size_t offset, size_t len, struct bytes span[static 2]);
 /* Discard the first `len` bytes. */
 void ring_consume(struct ring *ring, size_t len);
+/* If nothing is stored, the next byte goes to the front. */
+void ring_rewind(struct ring *ring);
 void ring_release(struct ring *ring);
 
 #endif

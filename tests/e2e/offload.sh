@@ -6,20 +6,21 @@ packets_of_tun() { cat "/sys/class/net/tun0/statistics/${1}_packets"; } # rx: fr
 segments_of() { run_tshark -r "$1" -Y "tcp.len > 0 && ip.src $2 $us" -T fields -e frame.number | wc -l; } # CAPTURE ==|!=
 
 # Bytes right, every segment of the capture whole and with its checksum, rows the same, none beyond the MSS.
-upload_and_look() { # OPTIONS
-    head -c 3000000 "$scratch/www/big" >there
-    start_peer 9010 sink
-    tnc -v --pcapng capture.pcapng "$@" -n $peer 9010 <there 2>err
+transfer_and_look() { # UPLOAD OPTIONS: that file to the peer, a megabyte back
+    local upload=$1
+    shift
+    start_peer 9010 exchange <"$scratch/www/small"
+    tnc -v --pcapng capture.pcapng "$@" -n $peer 9010 <"$upload" >back 2>err
     wait_until "the peer has seen the end" is_gone $!
-    assert_same_hash peer there
-    look_at_capture
-}
-download_and_look() { # OPTIONS
-    start_peer 9011 exchange <"$scratch/www/small"
-    tnc -v --pcapng capture.pcapng "$@" -n $peer 9011 </dev/null >back 2>err
+    assert_same_hash peer "$upload"
     assert_same_hash back "$scratch/www/small"
     look_at_capture
 }
+upload_and_look() {
+    head -c 3000000 "$scratch/www/big" >there
+    transfer_and_look there "$@"
+}
+download_and_look() { transfer_and_look /dev/null "$@"; }
 look_at_capture() {
     assert_capture_good capture.pcapng complete
     assert_rows_equal_tshark err capture.pcapng

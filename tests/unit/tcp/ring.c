@@ -130,6 +130,24 @@ START_TEST(bytes_behind_a_hole_survive_growth_and_reading)
 }
 END_TEST
 
+START_TEST(empty_ring_begins_at_the_front_again)
+{
+    struct ring ring = {0};
+    struct bytes span[2];
+
+    ck_assert(ring_write_at(&ring, 0, (struct bytes){(const uint8_t *)"abcd", 4}));
+    ring_commit(&ring, 4);
+    ring_consume(&ring, 2);
+    ring_rewind(&ring); /* not while there is something in it */
+    ring_spans(&ring, 0, 2, span);
+    ck_assert_mem_eq(span[0].data, "cd", 2);
+    ring_consume(&ring, 2);
+    ring_rewind(&ring);
+    ck_assert_uint_eq(ring.head, 0);
+    ring_release(&ring);
+}
+END_TEST
+
 START_TEST(spans_give_any_part)
 {
     struct ring ring = {0};
@@ -169,6 +187,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, write_stops_at_the_limit);
     tcase_add_loop_test(tc, what_is_written_in_order_is_read_in_order, 0, 10);
     tcase_add_test(tc, bytes_behind_a_hole_survive_growth_and_reading);
+    tcase_add_test(tc, empty_ring_begins_at_the_front_again);
     tcase_add_test(tc, spans_give_any_part);
     tcase_add_test(tc, impossible_length_is_refused);
 }
