@@ -27,20 +27,18 @@ look_at_capture() {
     assert_equal "$(run_tshark -r capture.pcapng -Y 'frame.len > 1500')" ""
 }
 
-super_segments_out() {
+# The transfer needs less than one packet of tun0 for N segments of the capture.
+takes_few_packets() { # rx|tx ==|!= N TRANSFER
     local before
-    before=$(packets_of_tun rx)
-    upload_and_look
-    [ $((8 * ($(packets_of_tun rx) - before))) -lt "$(segments_of capture.pcapng ==)" ]
+    before=$(packets_of_tun "$1")
+    "$4"
+    [ $(($3 * ($(packets_of_tun "$1") - before))) -lt "$(segments_of capture.pcapng "$2")" ]
 }
+
+super_segments_out() { takes_few_packets rx == 8 upload_and_look; }
 it "super-segments leave us, and the capture has the segments they become" super_segments_out
 
-super_segments_in() {
-    local before
-    before=$(packets_of_tun tx)
-    download_and_look
-    [ $((4 * ($(packets_of_tun tx) - before))) -lt "$(segments_of capture.pcapng '!=')" ]
-}
+super_segments_in() { takes_few_packets tx '!=' 4 download_and_look; }
 it "merged segments come to us, and the capture has the segments they were" super_segments_in
 
 ordinary_segments_out() {
