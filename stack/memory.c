@@ -35,6 +35,11 @@ bool memory_allows(const struct memory *memory, size_t bytes)
            stays_below(memory, bytes, memory->max_bytes);
 }
 
+bool memory_allows_growth(const struct memory *memory, size_t to_bytes)
+{
+    return memory_allows(memory, to_bytes);
+}
+
 bool memory_allows_newcomer(const struct memory *memory, size_t bytes)
 {
     return memory == NULL || memory->max_bytes == 0 ||

@@ -22,6 +22,9 @@ void memory_give(struct memory *memory, void *block, size_t bytes);
 
 /* Would so many bytes more stay within the limit? */
 bool memory_allows(const struct memory *memory, size_t bytes);
+/* May a buffer grow? Only to what is left: of many that want all they can get each has an equal
+ * part in the end, and one alone half (dynamic thresholds, Choudhury and Hahne, 1998). */
+bool memory_allows_growth(const struct memory *memory, size_t to_bytes);
 /* The same within seven eighths of it: the rest is for connections that exist already. */
 bool memory_allows_newcomer(const struct memory *memory, size_t bytes);
 

@@ -149,6 +149,8 @@ static const struct setting table[] = {
     {STACK(mtu_bytes), RANGE(68, UINT16_MAX),
      .help = "largest IP packet; an application takes the device's unless told otherwise"},
     {STACK(connections_max), RANGE(1, MANY), .help = "connections of the stack"},
+    {STACK(memory_max_bytes), RANGE(1 << 20, LONG_US), .zero_is_special = true,
+     .help = "memory of all connections and buffers; 0: no limit"},
     {STACK(challenge_acks_per_s), RANGE(0, MANY), .help = "challenge ACKs a second (RFC 5961)"},
     {STACK(icmp_errors_per_s), RANGE(0, MANY), .help = "ICMP errors that we send a second"},
     {STACK(datagram_queue_max), RANGE(1, MANY), .help = "datagrams that wait in one UDP socket"},

@@ -15,6 +15,7 @@ void stack_config_init(struct stack_config *config)
     *config = (struct stack_config){
         .mtu_bytes = 1500,
         .connections_max = 65536,
+        .memory_max_bytes = (size_t)1 << 30,
         .datagram_queue_max = 64,
         .out_queue_max = 256,
         .reassembly_max_bytes = 256 * 1024,
@@ -43,9 +44,10 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now_us)
         return NULL;
     stack->config = *config;
     tcp_config_bound(&stack->config.tcp);
+    stack->memory.max_bytes = config->memory_max_bytes;
     stack->now_us = now_us;
     stack->origin = ORIGIN_USER;
-    if (ip_layer_init(&stack->ip, &stack->config) < 0 || tcp_layer_init(&stack->tcp, stack) < 0) {
+    if (ip_layer_init(&stack->ip, stack) < 0 || tcp_layer_init(&stack->tcp, stack) < 0) {
         stack_free(stack);
         return NULL;
     }
@@ -127,6 +129,11 @@ uint64_t stack_next_deadline_us(const struct stack *stack)
 const struct stack_counters *stack_counters(const struct stack *stack)
 {
     return &stack->counters;
+}
+
+size_t stack_memory_bytes(const struct stack *stack)
+{
+    return stack->memory.used_bytes;
 }
 
 const struct stack_config *stack_config(const struct stack *stack)

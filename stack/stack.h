@@ -60,7 +60,11 @@ struct stack_config {
     void *trace_context;
 
     /* Limits. */
-    unsigned connections_max;    /* TCBs and records; more are refused */
+    unsigned connections_max; /* TCBs and records; more are refused */
+    /* Connections, buffers, fragments, packets that wait. Near it no connection is made (the last
+     * eighth is for those that exist), and buffers and windows stop growing, the largest first;
+     * each may have RING_ASSURED_BYTES whatever happens. 0: no limit. */
+    size_t memory_max_bytes;
     unsigned datagram_queue_max; /* datagrams waiting in one UDP socket */
     unsigned out_queue_max;      /* packets other than TCP segments waiting to go out */
     size_t reassembly_max_bytes; /* fragments held */
@@ -115,6 +119,8 @@ uint64_t stack_next_deadline_us(const struct stack *stack);
 struct tcb *stack_next_ready(struct stack *stack);
 
 const struct stack_counters *stack_counters(const struct stack *stack);
+/* What of memory_max_bytes is in use: bytes asked of malloc(), without its own overhead. */
+size_t stack_memory_bytes(const struct stack *stack);
 const struct stack_config *stack_config(const struct stack *stack);
 /* The time of the last verb, in the microseconds of whoever drives the stack. */
 uint64_t stack_now_us(const struct stack *stack);

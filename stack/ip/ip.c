@@ -39,10 +39,16 @@ static enum drop deliver(struct stack *stack, const struct ipv4_packet *ip,
 static enum drop collect(struct stack *stack, const struct ipv4_packet *fragment);
 static struct flow_id flow_of(const struct ipv4_packet *ip);
 
-int ip_layer_init(struct ip_layer *ip, const struct stack_config *config)
+int ip_layer_init(struct ip_layer *ip, struct stack *stack)
 {
+    const struct stack_config *config = &stack->config;
+
+    ip->memory = &stack->memory;
     ip->reassembly = reassembly_new(config->reassembly_max_bytes, config->reassembly_timeout_us);
-    return ip->reassembly == NULL ? -1 : 0;
+    if (ip->reassembly == NULL)
+        return -1;
+    reassembly_count_in(ip->reassembly, ip->memory);
+    return 0;
 }
 
 enum drop ip_input(struct stack *stack, const struct packet_in *packet)

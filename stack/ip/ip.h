@@ -17,6 +17,7 @@ struct ip_layer {
     struct reassembly *reassembly;
     struct out_packet *first, *last;
     unsigned queued_count;   /* packets that the queue will become: fragments count one by one */
+    struct memory *memory;   /* where what waits is counted */
     struct out_packet *lent; /* the one that the last stack_output() points into */
     bool has_fragment_id;
     uint16_t fragment_id;          /* ID of the next datagram that is sent in fragments */
@@ -37,7 +38,7 @@ struct icmp_error {
 };
 
 /* 0, or -1 when memory is short. */
-int ip_layer_init(struct ip_layer *ip, const struct stack_config *config);
+int ip_layer_init(struct ip_layer *ip, struct stack *stack);
 void ip_layer_free(struct ip_layer *ip);
 
 /* One packet from the device: checks, reassembly, then icmp, udp_input() or tcp_input(). */

@@ -15,7 +15,6 @@
  * that a router finds too long comes back as an ICMP error to its socket. */
 #include "ip.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../instance.h"
@@ -38,15 +37,21 @@ static uint16_t next_fragment_id(struct stack *stack);
 static size_t fragment_room(const struct stack *stack, size_t header_bytes);
 static void join_queue(struct ip_layer *ip, struct out_packet *packet, unsigned packet_count);
 
+static void free_packet(struct ip_layer *ip, struct out_packet *packet)
+{
+    if (packet != NULL)
+        memory_give(ip->memory, packet, sizeof *packet + packet->len);
+}
+
 /* Here, because only this file knows what a waiting packet is. */
 void ip_layer_free(struct ip_layer *ip)
 {
     while (ip->first != NULL) {
         struct out_packet *packet = ip->first;
         ip->first = packet->next;
-        free(packet);
+        free_packet(ip, packet);
     }
-    free(ip->lent);
+    free_packet(ip, ip->lent);
     reassembly_free(ip->reassembly);
     *ip = (struct ip_layer){0};
 }
@@ -84,7 +89,7 @@ enum drop ip_send(struct stack *stack, const struct ipv4_packet *header, struct 
     if (header_bytes <= IPV4_HEADER_MAX_BYTES &&
         transport.len + header_bytes <= IPV4_PACKET_MAX_BYTES &&
         stack->ip.queued_count + packet_count <= stack->config.out_queue_max)
-        packet = malloc(sizeof *packet + transport.len);
+        packet = memory_take(stack->ip.memory, sizeof *packet + transport.len);
     if (packet == NULL) {
         ip_drop_aside(stack, DROP_OUT_QUEUE_FULL, &between, cause);
         return DROP_OUT_QUEUE_FULL;
@@ -115,7 +120,7 @@ bool ip_output(struct stack *stack, struct packet_out *out, const char **cause,
     struct ip_layer *ip = &stack->ip;
     struct out_packet *packet = ip->first;
 
-    free(ip->lent);
+    free_packet(ip, ip->lent);
     ip->lent = NULL;
     if (packet == NULL)
         return false;

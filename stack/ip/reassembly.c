@@ -55,6 +55,7 @@ struct reassembly {
     size_t max_bytes;
     uint64_t timeout_us;
     size_t used_bytes;
+    struct memory *memory; /* where it is counted; NULL: nowhere */
     struct datagram *oldest, *youngest;
     unsigned datagram_count;
     struct datagram *lent; /* left the list, but the caller still looks at it */
@@ -92,13 +93,18 @@ struct reassembly *reassembly_new(size_t max_bytes, uint64_t timeout_us)
     return r;
 }
 
+void reassembly_count_in(struct reassembly *r, struct memory *memory)
+{
+    r->memory = memory;
+}
+
 void reassembly_free(struct reassembly *r)
 {
     if (r == NULL)
         return;
     while (reassembly_discard_oldest(r))
         ;
-    free(r->whole);
+    memory_give(r->memory, r->whole, IPV4_PACKET_MAX_BYTES);
     free(r);
 }
 
@@ -213,16 +219,17 @@ static bool has_room(const struct reassembly *r, const struct datagram *d, size_
             return false;
         wanted += sizeof *d;
     }
-    return wanted <= r->max_bytes - r->used_bytes;
+    return wanted <= r->max_bytes - r->used_bytes && memory_allows(r->memory, wanted);
 }
 
 static struct datagram *begin(struct reassembly *r, const struct ipv4_packet *fragment,
                               uint64_t now_us)
 {
-    struct datagram *d = calloc(1, sizeof *d);
+    struct datagram *d = memory_take(r->memory, sizeof *d);
 
     if (d == NULL)
         return NULL;
+    *d = (struct datagram){0};
     d->src = fragment->src;
     d->dst = fragment->dst;
     d->id = fragment->id;
@@ -285,7 +292,7 @@ static enum drop insert(struct reassembly *r, struct datagram *d, struct fragmen
                         const struct ipv4_packet *fragment)
 {
     size_t len = fragment->payload.len;
-    struct fragment *f = malloc(sizeof *f + len);
+    struct fragment *f = memory_take(r->memory, sizeof *f + len);
 
     if (f == NULL)
         return DROP_FRAGMENT_MEMORY;
@@ -330,7 +337,7 @@ static enum drop join(struct reassembly *r, struct datagram *d, struct ipv4_pack
     leave_list(r, d);
     r->lent = d; /* its options are borrowed too */
     if (r->whole == NULL)
-        r->whole = malloc(IPV4_PACKET_MAX_BYTES);
+        r->whole = memory_take(r->memory, IPV4_PACKET_MAX_BYTES);
     if (r->whole == NULL)
         return DROP_FRAGMENT_MEMORY;
     for (const struct fragment *f = d->first; f != NULL; f = f->next)
@@ -361,8 +368,9 @@ static void free_fragments(struct reassembly *r, struct datagram *d)
     while (d->first != NULL) {
         struct fragment *f = d->first;
         d->first = f->next;
-        r->used_bytes -= sizeof *f + (f->end - f->start);
-        free(f);
+        size_t bytes = sizeof *f + (f->end - f->start);
+        r->used_bytes -= bytes;
+        memory_give(r->memory, f, bytes);
     }
     d->last = NULL;
     d->held_bytes = 0;
@@ -372,5 +380,5 @@ static void free_datagram(struct reassembly *r, struct datagram *d)
 {
     free_fragments(r, d);
     r->used_bytes -= sizeof *d;
-    free(d);
+    memory_give(r->memory, d, sizeof *d);
 }

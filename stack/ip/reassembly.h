@@ -2,6 +2,7 @@
 #ifndef TUNTCP_IP_REASSEMBLY_H
 #define TUNTCP_IP_REASSEMBLY_H
 
+#include "../memory.h"
 #include "../wire/ipv4.h"
 
 enum { REASSEMBLY_DATAGRAMS_MAX = 64 }; /* under way at a time */
@@ -11,6 +12,8 @@ struct reassembly;
 /* Holds at most max_bytes of fragments, bookkeeping included, and each datagram for at most
  * timeout_us. NULL when memory is short; reassembly_free(NULL) is fine. */
 struct reassembly *reassembly_new(size_t max_bytes, uint64_t timeout_us);
+/* Before the first fragment: its memory is counted there, and stays within that limit as well. */
+void reassembly_count_in(struct reassembly *r, struct memory *memory);
 void reassembly_free(struct reassembly *r);
 
 /* Add one fragment. When it completes its datagram, *whole is that datagram (options and payload

@@ -130,6 +130,7 @@ void arrives_take_syn_ack(struct tcb *tcb, const struct tcp_segment *seg)
     struct ack_news news = {0};
 
     advance_snd_una(tcb, seg, &news);
+    records_release(&tcb->in_flight); /* many a connection says nothing for long */
     rack_on_ack(tcb, &news);
     tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
 }

@@ -107,6 +107,11 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     if (!had_holes)
         ring_rewind(&tcb->receive_ring);
     size_t offset = tcb->receive_ring.used + (seq - tcb->rcv_nxt);
+    /* Where memory is short, what was offered may not fit any more: the rest comes again. */
+    size_t capacity = ring_capacity(&tcb->receive_ring, offset + text.len);
+    if (capacity <= offset)
+        return DROP_TCP_MEMORY;
+    text = bytes_first(text, capacity - offset);
     if (!ring_write_at(&tcb->receive_ring, offset, text) ||
         (!in_order && !ranges_add(&tcb->out_of_order, seq, seq + (uint32_t)text.len)))
         return DROP_TCP_MEMORY;

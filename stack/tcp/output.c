@@ -464,9 +464,10 @@ static bool plan_keepalive(struct tcb *tcb, struct plan *plan)
 
 static uint32_t free_receive_bytes(const struct tcb *tcb)
 {
-    return tcb->rcv_buffer_bytes > tcb->receive_ring.used
-               ? tcb->rcv_buffer_bytes - tcb->receive_ring.used
-               : 0;
+    /* Where memory is short, no more is offered than is there: the window is smaller. */
+    size_t capacity = ring_capacity(&tcb->receive_ring, tcb->rcv_buffer_bytes);
+
+    return capacity > tcb->receive_ring.used ? (uint32_t)capacity - tcb->receive_ring.used : 0;
 }
 
 /* The right edge to announce: it never moves back (SHLD-14), and forward only by a worthwhile step,

@@ -3,7 +3,6 @@
  * and a place is found by bisection. */
 #include "ranges.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "seq.h"
@@ -15,7 +14,8 @@ static bool has_room(struct ranges *ranges)
     if (ranges->room >= RANGES_MAX)
         return false;
     unsigned room = ranges->room == 0 ? 8 : ranges->room * 2;
-    struct range *grown = realloc(ranges->range, room * sizeof *grown);
+    struct range *grown = memory_resize(ranges->account, ranges->range,
+                                        ranges->room * sizeof *grown, room * sizeof *grown);
     if (grown == NULL)
         return false;
     ranges->range = grown;
@@ -114,6 +114,6 @@ uint32_t ranges_end(const struct ranges *ranges, uint32_t otherwise)
 
 void ranges_free(struct ranges *ranges)
 {
-    free(ranges->range);
-    *ranges = (struct ranges){0};
+    memory_give(ranges->account, ranges->range, ranges->room * sizeof *ranges->range);
+    *ranges = (struct ranges){.account = ranges->account};
 }

@@ -9,6 +9,7 @@
 #ifndef TUNTCP_TCP_RANGES_H
 #define TUNTCP_TCP_RANGES_H
 
+#include "../memory.h"
 #include "../wire/tcp_options.h"
 
 enum { RANGES_MAX = 4096 };
@@ -22,6 +23,7 @@ struct ranges {
     struct range *range;
     unsigned count, room;
     uint32_t stamp;
+    struct memory *account; /* where its memory is counted; NULL: nowhere */
 };
 
 /* Add [start, end), merging what touches. False when the list is full or memory is short. */

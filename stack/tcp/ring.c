@@ -3,10 +3,7 @@
  * ring_write_at() may have placed, so holes survive it. */
 #include "ring.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum { RING_FIRST_BYTES = 4096 };
 
 static uint32_t index_of(const struct ring *ring, size_t offset)
 {
@@ -23,7 +20,7 @@ static bool grow(struct ring *ring, size_t need)
     uint32_t size = ring->size == 0 ? RING_FIRST_BYTES : ring->size;
     while (size < need)
         size *= 2;
-    uint8_t *memory = malloc(size);
+    uint8_t *memory = memory_take(ring->account, size);
     if (memory == NULL)
         return false;
     if (ring->size > 0) {
@@ -31,7 +28,7 @@ static bool grow(struct ring *ring, size_t need)
         memcpy(memory, ring->memory + ring->head, front);
         memcpy(memory + front, ring->memory, ring->head);
     }
-    free(ring->memory);
+    memory_give(ring->account, ring->memory, ring->size);
     ring->memory = memory;
     ring->size = size;
     ring->head = 0;
@@ -52,6 +49,18 @@ bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes)
     return true;
 }
 
+size_t ring_capacity(const struct ring *ring, size_t wanted)
+{
+    size_t size = ring->size == 0 ? RING_FIRST_BYTES : ring->size;
+
+    if (size >= wanted || memory_allows_growth(ring->account, 2 * wanted))
+        return wanted;
+    while (size < wanted &&
+           (size < RING_ASSURED_BYTES || memory_allows_growth(ring->account, 2 * size)))
+        size *= 2;
+    return size < wanted ? size : wanted;
+}
+
 void ring_rewind(struct ring *ring)
 {
     if (ring->used == 0)
@@ -60,7 +69,9 @@ void ring_rewind(struct ring *ring)
 
 size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t limit)
 {
-    size_t room = limit > ring->used ? limit - ring->used : 0;
+    size_t wanted = ring->used + len < limit ? ring->used + len : limit;
+    size_t capacity = ring_capacity(ring, wanted);
+    size_t room = capacity > ring->used ? capacity - ring->used : 0;
     struct bytes accepted = {data, len < room ? len : room};
 
     ring_rewind(ring);
@@ -74,6 +85,7 @@ uint8_t *ring_reserve(struct ring *ring, size_t limit, size_t *room)
 {
     *room = 0;
     ring_rewind(ring);
+    limit = ring_capacity(ring, limit);
     if (ring->used >= limit)
         return NULL;
     if (ring->used == ring->size) {
@@ -117,6 +129,6 @@ void ring_consume(struct ring *ring, size_t len)
 
 void ring_release(struct ring *ring)
 {
-    free(ring->memory);
-    *ring = (struct ring){0};
+    memory_give(ring->account, ring->memory, ring->size);
+    *ring = (struct ring){.account = ring->account};
 }

@@ -9,15 +9,25 @@
 #ifndef TUNTCP_TCP_RING_H
 #define TUNTCP_TCP_RING_H
 
+#include "../memory.h"
 #include "../wire/bytes.h"
+
+enum {
+    RING_FIRST_BYTES = 512,    /* many connections exchange no more than a few hundred */
+    RING_ASSURED_BYTES = 4096, /* a ring may grow to this whatever the limit says */
+};
 
 struct ring {
     uint8_t *memory;
-    uint32_t size; /* a power of two, or 0 */
-    uint32_t head; /* where the first byte is */
-    uint32_t used; /* how many bytes are stored behind it, without holes */
+    uint32_t size;          /* a power of two, or 0 */
+    uint32_t head;          /* where the first byte is */
+    uint32_t used;          /* how many bytes are stored behind it, without holes */
+    struct memory *account; /* where its memory is counted; NULL: nowhere */
 };
 
+/* How many bytes the ring could hold, up to `wanted`: all of them, or, where its account has no
+ * more to give, what it has and RING_ASSURED_BYTES at least. */
+size_t ring_capacity(const struct ring *ring, size_t wanted);
 /* Store up to `len` bytes behind those that are there, keeping at most `limit`. Returns how many.
  */
 size_t ring_write(struct ring *ring, const uint8_t *data, size_t len, size_t limit);

@@ -45,6 +45,9 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcb->output_link.tcb = tcb;
     tcb->ready_link.tcb = tcb;
     tcb->list_link.tcb = tcb;
+    struct memory *memory = &stack->memory;
+    tcb->send_ring.account = tcb->receive_ring.account = memory;
+    tcb->out_of_order.account = tcb->in_flight.account = memory;
     for (int t = 0; t < TIMER_COUNT; t++)
         tcb->deadline_us[t] = NEVER;
     tcb->unanswered_since_us = NEVER;
@@ -266,7 +269,11 @@ uint32_t tcb_send_limit(const struct tcb *tcb)
 
     if (wanted > config->send_buffer_max_bytes)
         wanted = config->send_buffer_max_bytes;
-    return wanted > config->send_buffer_bytes ? (uint32_t)wanted : config->send_buffer_bytes;
+    if (wanted < config->send_buffer_bytes)
+        wanted = config->send_buffer_bytes;
+    if (tcb->send_ring.used < tcb->send_ring.size && tcb->send_ring.size <= wanted)
+        return (uint32_t)wanted; /* there is room in any case: nobody is asked */
+    return (uint32_t)ring_capacity(&tcb->send_ring, wanted);
 }
 
 /* ---- the user time-out, RFC 5482

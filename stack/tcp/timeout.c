@@ -212,10 +212,13 @@ static void on_time_wait(struct tcb *tcb)
 
 static void on_idle(struct tcb *tcb)
 {
+    records_release(&tcb->in_flight);
     if (tcb->send_ring.used == 0)
         ring_release(&tcb->send_ring);
-    if (tcb->receive_ring.used == 0 && tcb->out_of_order.count == 0)
+    if (tcb->receive_ring.used == 0 && tcb->out_of_order.count == 0) {
         ring_release(&tcb->receive_ring);
+        ranges_free(&tcb->out_of_order);
+    }
 }
 
 /* 9293 3.8.4. The timer is not moved by each segment that arrives: it expires, sees when the peer

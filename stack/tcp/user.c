@@ -31,6 +31,13 @@ static uint8_t window_shift_for(const struct tcp_config *config)
     return shift;
 }
 
+/* A connection more: within the limits of the stack? */
+static bool has_room_for_one(const struct stack *stack)
+{
+    return stack->tcp.connection_count < stack->config.connections_max &&
+           memory_allows_newcomer(&stack->memory, sizeof(struct tcb));
+}
+
 /* A TCB with the stack's configuration, or with a copy of `config` that it shares with its
  * children. */
 static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum tcp_state state,
@@ -38,7 +45,7 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
 {
     struct shared_config *shared = NULL;
 
-    if (stack->tcp.connection_count >= stack->config.connections_max)
+    if (!has_room_for_one(stack))
         return NULL;
     if (config != NULL) {
         shared = shared_config_new(stack, config);
@@ -137,7 +144,7 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
 {
     struct stack *stack = listener->stack;
 
-    if (stack->tcp.connection_count >= stack->config.connections_max)
+    if (!has_room_for_one(stack))
         return NULL;
     struct tcb *tcb = tcb_new(stack, id, TCPS_LISTEN, listener->config, listener->shared_config);
     if (tcb == NULL)

@@ -57,6 +57,11 @@ static void append(struct udp_socket *socket, struct datagram *datagram);
 static struct datagram *take_first(struct udp_socket *socket);
 static enum udp_err error_of(const struct icmp_error *icmp);
 
+static void free_datagram(struct stack *stack, struct datagram *datagram)
+{
+    memory_give(&stack->memory, datagram, sizeof *datagram + datagram->len);
+}
+
 struct udp_socket *udp_open(struct stack *stack, uint16_t local_port)
 {
     if (local_port == 0)
@@ -82,7 +87,7 @@ void udp_close(struct udp_socket *socket)
         link = &(*link)->next;
     *link = socket->next;
     while (socket->first != NULL)
-        free(take_first(socket));
+        free_datagram(socket->stack, take_first(socket));
     free(socket);
 }
 
@@ -117,7 +122,7 @@ void udp_connect(struct udp_socket *socket, const struct ip_addr *remote, uint16
         }
         ip_drop_aside(socket->stack, DROP_UDP_CLOSED_PORT, &datagram->flow,
                       "the socket has been connected to another peer");
-        free(datagram);
+        free_datagram(socket->stack, datagram);
     }
 }
 
@@ -162,7 +167,7 @@ ptrdiff_t udp_receive(struct udp_socket *socket, uint8_t *data, size_t len, stru
         memcpy(data, datagram->data, copied);
     if (from != NULL)
         *from = datagram->flow;
-    free(datagram);
+    free_datagram(socket->stack, datagram);
     return (ptrdiff_t)copied;
 }
 
@@ -245,7 +250,8 @@ static enum drop queue_datagram(struct udp_socket *socket, const struct flow_id 
     if (socket->queued_count >= socket->stack->config.datagram_queue_max ||
         socket->queued_bytes + cost > UDP_QUEUE_MAX_BYTES)
         return DROP_UDP_QUEUE_FULL;
-    struct datagram *datagram = malloc(cost);
+    struct memory *memory = &socket->stack->memory;
+    struct datagram *datagram = memory_allows(memory, cost) ? memory_take(memory, cost) : NULL;
     if (datagram == NULL)
         return DROP_UDP_QUEUE_FULL;
     datagram->flow = *flow;

@@ -419,7 +419,7 @@ static bool lie_time_wait_long(const struct model *m, struct model_seen *seen)
 {
     if (m->state != TCPS_TIME_WAIT || seen->event != MODEL_TIME || seen->move_count > 0)
         return false;
-    seen->time_us = m->time_wait_last_us + 2 * m->msl_us + 1;
+    seen->time_us = m->time_wait_last_us + 2 * m->msl_us + 1000; /* a record counts milliseconds */
     return true;
 }
 

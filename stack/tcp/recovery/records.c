@@ -3,7 +3,6 @@
  * move whichever side of the array is shorter: holes lie near the front. */
 #include "records.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../seq.h"
@@ -86,7 +85,8 @@ static bool make_room(struct tx_records *records)
     if (records->room >= ROOM_MAX)
         return false;
     unsigned room = records->room == 0 ? RECORDS_FIRST_ROOM : records->room * 2;
-    struct tx_record *grown = realloc(records->record, room * sizeof *grown);
+    struct tx_record *grown = memory_resize(records->account, records->record,
+                                            records->room * sizeof *grown, room * sizeof *grown);
     if (grown == NULL)
         return false;
     records->record = grown;
@@ -437,8 +437,17 @@ void records_resent(struct tx_records *records, struct tx_record *record, uint64
         record->transmission_count++;
 }
 
+void records_release(struct tx_records *records)
+{
+    if (records->count > 0)
+        return;
+    memory_give(records->account, records->record, records->room * sizeof *records->record);
+    records->record = NULL;
+    records->first = records->room = 0;
+}
+
 void records_free(struct tx_records *records)
 {
-    free(records->record);
-    *records = (struct tx_records){0};
+    memory_give(records->account, records->record, records->room * sizeof *records->record);
+    *records = (struct tx_records){.account = records->account};
 }

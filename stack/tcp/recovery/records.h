@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../memory.h"
+
 enum {
     RECORDS_MAX = 8192, /* of full segments that is 12 MB in flight */
     RECORDS_PER_ACK = 256,
@@ -43,10 +45,11 @@ struct tx_records {
     uint32_t order; /* of the last transmission */
     uint32_t sacked_bytes;
     uint32_t lost_bytes;
-    uint32_t lost_from; /* no lost range starts before this, if any is lost */
-    uint32_t owed;      /* for records that were looked at or moved */
-    uint64_t paid_us;   /* until then time has paid */
-    uint64_t work;      /* all that were looked at or moved so far, for tests and the curious */
+    uint32_t lost_from;     /* no lost range starts before this, if any is lost */
+    uint32_t owed;          /* for records that were looked at or moved */
+    uint64_t paid_us;       /* until then time has paid */
+    uint64_t work;          /* all that were looked at or moved so far, for tests and the curious */
+    struct memory *account; /* where its memory is counted; NULL: nowhere */
 };
 
 /* What an acknowledgment says has arrived that was not known to have: cumulatively or by SACK. */
@@ -106,6 +109,8 @@ struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_byt
 /* It was sent again. */
 void records_resent(struct tx_records *records, struct tx_record *record, uint64_t now_us);
 struct tx_record *records_at(const struct tx_records *records, unsigned i);
+/* Give the memory of an empty list back; what is counted goes on. */
+void records_release(struct tx_records *records);
 void records_free(struct tx_records *records);
 
 #endif
