@@ -446,12 +446,17 @@ static void check_limits(struct run *run)
     HOLDS(stack->tcp.connection_count <= CONNECTIONS_MAX);
     HOLDS(stack->tcp.table.count <= CONNECTIONS_MAX);
     HOLDS(stack->ip.queued_count <= stack->config.out_queue_max);
+    HOLDS(stack->tcp.tcbs.count + stack->tcp.time_waits.count + stack->tcp.syn_receiveds.count <=
+          CONNECTIONS_MAX + HANDLES); /* the latter: CLOSED, but held */
+    HOLDS(stack->counters.syn_cookies_taken <= stack->counters.packets_in);
     HOLDS(run->listener == NULL ||
           (run->listener->handshaking_count <= BACKLOG && run->listener->accept_count <= BACKLOG));
 }
 
+/* The length of the script decides what else is special: SYN cookies for all, little memory. */
 static struct stack *new_stack(struct run *run)
 {
+    enum { LITTLE_MEMORY_BYTES = 100000 };
     struct stack_config config;
 
     stack_config_init(&config);
@@ -468,6 +473,10 @@ static struct stack *new_stack(struct run *run)
     config.tcp.send_buffer_max_bytes = 50000;
     config.tcp.receive_buffer_bytes = 8000;
     config.tcp.receive_buffer_max_bytes = 100000;
+    if (run->script.len % 4 == 3)
+        config.tcp.syn_cookies = TCP_SYN_COOKIES_ALWAYS;
+    if (run->script.len % 8 == 5)
+        config.memory_max_bytes = LITTLE_MEMORY_BYTES;
     return stack_new(&config, run->now_us);
 }
 

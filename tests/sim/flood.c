@@ -142,6 +142,7 @@ END_TEST
 enum {
     CONNECTS = 1000,
     CONNECT_EVERY_US = 2000,
+    SYN_EVERY_US = 50,
     CONNECT_PATIENCE_US = 3 * SECOND_US,
 };
 
@@ -210,7 +211,7 @@ START_TEST(real_connects_succeed_during_a_syn_flood)
     static struct connects all;
     struct tcb *open[BACKLOG];
     unsigned open_count = 0;
-    uint64_t r = 6, next_us = 0;
+    uint64_t r = 6, next_us = 0, flooded_us = plan.start_us;
 
     for (unsigned end = 0; end < 2; end++)
         plan.link[end] = (struct link_config){.rate_bits_per_s = 100000000, .delay_us = 5000};
@@ -221,9 +222,11 @@ START_TEST(real_connects_succeed_during_a_syn_flood)
     struct tcb *listener = tcp_open_passive(sim->stack[1], NULL, FLOODED_PORT, NULL, NULL);
 
     while (all.succeeded + all.failed < CONNECTS && sim_step(sim)) {
-        struct tcp_segment syn = random_segment(&r, FLOODED_PORT);
-        syn.flags = TCP_SYN;
-        throw_segment(sim, STRANGERS + (uint32_t)sim_below(&r, 1 << 24), syn);
+        for (; flooded_us < sim->now_us; flooded_us += SYN_EVERY_US) {
+            struct tcp_segment syn = random_segment(&r, FLOODED_PORT);
+            syn.flags = TCP_SYN;
+            throw_segment(sim, STRANGERS + (uint32_t)sim_below(&r, 1 << 24), syn);
+        }
         serve(listener, open, &open_count);
         if (sim->now_us < next_us)
             continue;
