@@ -6,6 +6,7 @@
 #include "../ip/ip.h"
 
 struct tcb;
+struct tx_record;
 
 /* Sizes are those of whole packets, IP header included. */
 struct path_mtu {
@@ -49,6 +50,8 @@ void path_mtu_on_too_big(struct tcb *tcb, const struct icmp_error *error, uint32
 void path_mtu_on_ack(struct tcb *tcb);
 /* The retransmission timer has fired; before loss recovery hears of it. */
 void path_mtu_on_timeout(struct tcb *tcb);
+/* It is part of a probe that is under way. */
+bool path_mtu_is_of_probe(const struct tcb *tcb, const struct tx_record *record);
 /* Segments were just found to be lost. True if it is a probe alone: then it is seen to here, and is
  * no sign of congestion. */
 bool path_mtu_takes_loss(struct tcb *tcb);

@@ -228,7 +228,7 @@ bool search_is_in_probe(const struct tcb *tcb, uint32_t seq)
 }
 
 /* SACKs may have cut it. */
-static bool is_of_probe(const struct tcb *tcb, const struct tx_record *record)
+bool path_mtu_is_of_probe(const struct tcb *tcb, const struct tx_record *record)
 {
     return search_is_in_probe(tcb, record->start) && seq_leq(record->end, tcb->path.probe.end);
 }
@@ -265,7 +265,7 @@ static void resend_probe(struct tcb *tcb)
 {
     for (unsigned i = 0; i < tcb->in_flight.count; i++) {
         const struct tx_record *record = records_at(&tcb->in_flight, i);
-        if (is_of_probe(tcb, record))
+        if (path_mtu_is_of_probe(tcb, record))
             records_mark_lost(&tcb->in_flight, i, UINT32_MAX);
     }
     tcb->recovery.recover = tcb->snd_nxt;
@@ -282,8 +282,8 @@ bool path_mtu_takes_loss(struct tcb *tcb)
         return false;
     for (unsigned i = 0; i < tcb->in_flight.count; i++) {
         const struct tx_record *record = records_at(&tcb->in_flight, i);
-        is_lost = is_lost || (record->lost && is_of_probe(tcb, record));
-        is_alone = is_alone && (!record->lost || is_of_probe(tcb, record));
+        is_lost = is_lost || (record->lost && path_mtu_is_of_probe(tcb, record));
+        is_alone = is_alone && (!record->lost || path_mtu_is_of_probe(tcb, record));
     }
     if (is_lost && is_alone) {
         resend_probe(tcb);

@@ -12,29 +12,24 @@
  * little more is tried (UP) and given back (DOWN). Where nothing has been shorter for 5 seconds,
  * ProbeRTT leaves so little in flight that the true round trip shows.
  *
- * Departure from 5.3.3.8: when a probe is due is drawn by a generator of the connection's own,
- * seeded with its initial sequence number, which is a keyed hash (RFC 6528) that an outsider does
- * not know: the stack draws no random numbers for congestion control, and a replay decides alike.
- * Departure from 5.6.4.4: the state before a loss is saved with the first range that is lost in a
- * round, and not once more when recovery begins, which is after that has changed it. A time-out
- * leaves a window of one segment, whatever is in flight.
- * ECN, 3.7: the draft leaves the answer open and wants one. A mark is a round with a loss: it
- * lowers the short-term bounds, ends a probe of bandwidth, and ends Startup. Not done: marks in
- * proportion (L4S, or DCTCP's alpha). Not done: acknowledgments at a frequency of our choice
- * (4.1.3.3). */
+ * Departure from 5.5.10.2 and 5.6.4.4: the state before a loss is saved with the first range that
+ * is lost, and not again with each round or when recovery begins: those come after that range has
+ * changed it, and what is undone is the whole recovery.
+ * Departure from 5.6.4.4: a time-out leaves a window of one segment, whatever is in flight.
+ *
+ * ECN: 3.7 leaves the answer open and wants one. A mark is a round with a loss: it lowers the
+ * short-term bounds, ends a probe of bandwidth, and ends Startup.
+ *
+ * Not done: marks in proportion (L4S, or DCTCP's alpha).
+ * Not done: acknowledgments at a frequency of our choice (4.1.3.3). */
 #include <stdlib.h>
 
 #include "bbr.h"
 
 enum {
-    BETA_PERCENT = 70,
     STARTUP_FULL_BW_ROUNDS = 3,
     STARTUP_FULL_LOSS_COUNT = 6,
     DRAIN_ROUNDS_MAX = 3,
-    RENO_ROUNDS_MAX = 63,
-    PROBE_UP_ROUNDS_MAX = 30,
-    PROBE_WAIT_MIN_US = 2000000,
-    PROBE_WAIT_SPAN_US = 1000000,
     PROBE_RTT_DURATION_US = 200000,
 };
 
@@ -42,12 +37,9 @@ static void update_model_and_state(struct congestion *cc, struct congestion_note
 static void check_full_bw_reached(struct congestion *cc);
 static void check_startup_done(struct congestion *cc, struct congestion_note *note);
 static void check_drain_done(struct congestion *cc);
-static void update_probe_bw_cycle_phase(struct congestion *cc);
 static void check_probe_rtt(struct congestion *cc);
 static void check_probe_rtt_done(struct congestion *cc);
-static void handle_inflight_too_high(struct congestion *cc, const struct rate_sample *rs);
 static void enter_startup(struct congestion *cc);
-static void start_probe_bw_refill(struct congestion *cc);
 static void end_startup(struct congestion *cc);
 
 /* ---- notes */
@@ -73,7 +65,7 @@ static struct congestion_note tell(struct congestion *cc, enum trace_cwnd what)
     return note_of(cc, what);
 }
 
-static void enter(struct bbr *bbr, enum bbr_state state)
+void bbr_enter(struct bbr *bbr, enum bbr_state state)
 {
     bbr->state = state;
     bbr->entered = (enum trace_cwnd)(CWND_BBR_STARTUP + (int)state);
@@ -124,6 +116,7 @@ static struct congestion_note on_ack(struct congestion *cc, const struct congest
     bbr->newly_acked = ack->delivered_bytes;
     bbr->srtt_us = ack->srtt_us;
     bbr->is_cwnd_limited = ack->window_was_full;
+    bbr->has_lost = false;
     take_recovery(cc, ack->in_recovery || ack->after_timeout);
     if (bbr_sample(cc)->has_data)
         update_model_and_state(cc, &note);
@@ -141,7 +134,7 @@ static void update_model_and_state(struct congestion *cc, struct congestion_note
     check_full_bw_reached(cc);
     check_startup_done(cc, note);
     check_drain_done(cc);
-    update_probe_bw_cycle_phase(cc);
+    bbr_update_probe_bw_cycle_phase(cc);
     bbr_update_min_rtt(cc);
     check_probe_rtt(cc);
     bbr_advance_latest_delivery_signals(cc);
@@ -163,6 +156,9 @@ static struct congestion_note on_lost(struct congestion *cc, const struct conges
     uint32_t bytes = lost->end - lost->start;
 
     bbr->now_us = lost->now_us;
+    if (!bbr->in_recovery && !bbr->has_lost)
+        bbr_save_state_upon_loss(cc);
+    bbr->has_lost = true;
     bbr_note_loss(cc);
     if (is_another_range(bbr, lost) && bbr->lost_ranges < UINT8_MAX)
         bbr->lost_ranges++;
@@ -174,18 +170,22 @@ static struct congestion_note on_lost(struct congestion *cc, const struct conges
     if (!bbr_is_inflight_too_high(bbr, &rs))
         return (struct congestion_note){CWND_KEPT, {0}};
     rs.tx_in_flight = bbr_inflight_at_loss(&rs, bytes);
-    handle_inflight_too_high(cc, &rs);
+    bbr_handle_inflight_too_high(cc, &rs);
     return note_of(cc, CWND_BBR_TOO_HIGH);
 }
 
-/* Loss: OnEnterFastRecovery(); what is lost was told before. A mark: see above. */
+/* Loss: OnEnterFastRecovery(). What is lost was told before, unless a tail loss probe has repaired
+ * it already. A mark: see above. */
 static struct congestion_note on_congestion(struct congestion *cc, enum congestion_reason reason,
                                             uint32_t flight)
 {
     struct bbr *bbr = cc->u.bbr;
 
+    if (reason == CONGESTION_LOSS && !bbr->has_lost) {
+        bbr_save_state_upon_loss(cc);
+        bbr_note_loss(cc);
+    }
     if (reason == CONGESTION_LOSS) {
-        bbr_save_cwnd(cc);
         bbr->in_recovery = true;
         return (struct congestion_note){CWND_KEPT, {0}};
     }
@@ -193,7 +193,7 @@ static struct congestion_note on_congestion(struct congestion *cc, enum congesti
     if (bbr->state == BBR_STARTUP)
         end_startup(cc);
     else if (bbr->is_bw_probe_sample)
-        handle_inflight_too_high(cc, &(struct rate_sample){.tx_in_flight = flight});
+        bbr_handle_inflight_too_high(cc, &(struct rate_sample){.tx_in_flight = flight});
     else
         return note_of(cc, CWND_KEPT);
     return note_of(cc, CWND_BBR_TOO_HIGH);
@@ -203,18 +203,11 @@ static struct congestion_note on_congestion(struct congestion *cc, enum congesti
 static struct congestion_note on_timeout(struct congestion *cc, uint32_t flight)
 {
     (void)flight;
+    bbr_save_state_upon_loss(cc);
     bbr_note_loss(cc);
-    bbr_save_cwnd(cc);
     cc->u.bbr->in_recovery = true;
     cc->cwnd = cc->mss;
     return note_of(cc, CWND_BBR_TIMEOUT);
-}
-
-static void reset_full_bw(struct bbr *bbr)
-{
-    bbr->full_bw = 0;
-    bbr->full_bw_count = 0;
-    bbr->full_bw_now = false;
 }
 
 /* 5.5.11.2, HandleSpuriousLossDetection(). */
@@ -226,7 +219,7 @@ static struct congestion_note on_undo(struct congestion *cc)
     bbr_restore_cwnd(cc);
     bbr->in_recovery = false;
     bbr->is_loss_in_round = false;
-    reset_full_bw(bbr);
+    bbr_reset_full_bw(bbr);
     if (bbr->bw_shortterm < undo.bw_shortterm)
         bbr->bw_shortterm = undo.bw_shortterm;
     bbr->inflight_shortterm = congestion_larger(bbr->inflight_shortterm, undo.inflight_shortterm);
@@ -239,7 +232,7 @@ static struct congestion_note on_undo(struct congestion *cc)
     if (bbr->state != BBR_PROBE_RTT && undo.state == BBR_STARTUP)
         enter_startup(cc);
     else if (bbr->state != BBR_PROBE_RTT)
-        start_probe_bw_refill(cc);
+        bbr_start_probe_bw_refill(cc);
     return note_of(cc, CWND_UNDONE);
 }
 
@@ -276,7 +269,14 @@ bool bbr_is_probing_bw(const struct bbr *bbr)
 
 static void enter_startup(struct congestion *cc)
 {
-    enter(cc->u.bbr, BBR_STARTUP);
+    bbr_enter(cc->u.bbr, BBR_STARTUP);
+}
+
+void bbr_reset_full_bw(struct bbr *bbr)
+{
+    bbr->full_bw = 0;
+    bbr->full_bw_count = 0;
+    bbr->full_bw_now = false;
 }
 
 /* Three rounds in which the rate did not grow by a quarter. */
@@ -288,7 +288,7 @@ static void check_full_bw_reached(struct congestion *cc)
     if (bbr->full_bw_now || !bbr->round_start || rs->is_app_limited)
         return;
     if (rs->delivery_rate >= bbr->full_bw + bbr->full_bw / 4) {
-        reset_full_bw(bbr);
+        bbr_reset_full_bw(bbr);
         bbr->full_bw = rs->delivery_rate;
         return;
     }
@@ -330,204 +330,8 @@ static void check_startup_done(struct congestion *cc, struct congestion_note *no
     }
     if (!bbr->full_bw_reached)
         return;
-    enter(bbr, BBR_DRAIN);
+    bbr_enter(bbr, BBR_DRAIN);
     bbr->drain_start_round = bbr->round_count;
-}
-
-/* ---- ProbeBW, 5.3.3 */
-
-static uint32_t draw(struct bbr *bbr, uint32_t below)
-{
-    bbr->random = bbr->random * 1664525 + 1013904223;
-    return (uint32_t)((uint64_t)bbr->random * below >> 32);
-}
-
-static void start_probe_bw_down(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr_reset_congestion_signals(bbr);
-    bbr->probe_up_acked_per_inc = UINT32_MAX;
-    bbr->rounds_since_probe_up = draw(bbr, 2); /* PickProbeWait() */
-    bbr->bw_probe_wait_us = PROBE_WAIT_MIN_US + draw(bbr, PROBE_WAIT_SPAN_US);
-    bbr->cycle_stamp_us = bbr->now_us;
-    bbr->ack_phase = BBR_ACKS_PROBE_STOPPING;
-    bbr_start_round(cc);
-    enter(bbr, BBR_PROBE_BW_DOWN);
-}
-
-static void start_probe_bw_refill(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr_reset_short_term_model(bbr);
-    bbr->bw_probe_up_rounds = 0;
-    bbr->bw_probe_up_acked = 0;
-    bbr->prev_probe_precautionary = false;
-    bbr->ack_phase = BBR_ACKS_REFILLING;
-    bbr_start_round(cc);
-    enter(bbr, BBR_PROBE_BW_REFILL);
-}
-
-/* inflight_longterm may grow by 1, 2, 4 ... segments a round. */
-static void raise_inflight_longterm_slope(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr->probe_up_acked_per_inc = congestion_larger(cc->cwnd >> bbr->bw_probe_up_rounds, cc->mss);
-    if (bbr->bw_probe_up_rounds < PROBE_UP_ROUNDS_MAX)
-        bbr->bw_probe_up_rounds++;
-}
-
-static void start_probe_bw_up(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr->is_bw_probe_sample = true;
-    bbr->ack_phase = BBR_ACKS_PROBE_STARTING;
-    bbr_start_round(cc);
-    reset_full_bw(bbr);
-    bbr->full_bw = bbr_sample(cc)->delivery_rate;
-    enter(bbr, BBR_PROBE_BW_UP);
-    raise_inflight_longterm_slope(cc);
-}
-
-static void probe_inflight_longterm_upward(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    if (!bbr->is_cwnd_limited || cc->cwnd < bbr->inflight_longterm)
-        return;
-    bbr->bw_probe_up_acked += bbr->newly_acked;
-    uint32_t delta = bbr->bw_probe_up_acked / bbr->probe_up_acked_per_inc;
-    bbr->bw_probe_up_acked -= delta * bbr->probe_up_acked_per_inc;
-    uint64_t raised = bbr->inflight_longterm + (uint64_t)delta * cc->mss;
-    bbr->inflight_longterm =
-        raised < CONGESTION_WINDOW_MAX ? (uint32_t)raised : CONGESTION_WINDOW_MAX;
-    if (bbr->round_start)
-        raise_inflight_longterm_slope(cc);
-}
-
-/* The samples of a probe have all come: True when that decides the next state. */
-static bool end_of_probe_samples(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr->is_bw_probe_sample = false;
-    bbr->ack_phase = BBR_ACKS_INIT;
-    if (!bbr_is_in_probe_bw(bbr))
-        return false;
-    if (!bbr_sample(cc)->is_app_limited)
-        bbr_advance_max_bw_filter(bbr);
-    if (!bbr->prev_probe_precautionary || bbr->prev_probe_too_high)
-        return false;
-    start_probe_bw_refill(cc); /* 5.3.3.6: it was safe, so again, and for longer */
-    return true;
-}
-
-/* AdaptLongTermModel(). */
-static bool adapt_long_term_model(struct congestion *cc)
-{
-    const struct rate_sample *rs = bbr_sample(cc);
-    struct bbr *bbr = cc->u.bbr;
-
-    if (bbr->ack_phase == BBR_ACKS_PROBE_STARTING && bbr->round_start)
-        bbr->ack_phase = BBR_ACKS_PROBE_FEEDBACK;
-    if (bbr->ack_phase == BBR_ACKS_PROBE_STOPPING && bbr->round_start && end_of_probe_samples(cc))
-        return true;
-    if (bbr_is_inflight_too_high(bbr, rs) || bbr->inflight_longterm == BBR_NO_INFLIGHT)
-        return false;
-    bbr->inflight_longterm = congestion_larger(bbr->inflight_longterm, rs->tx_in_flight);
-    if (bbr->state == BBR_PROBE_BW_UP)
-        probe_inflight_longterm_upward(cc);
-    return false;
-}
-
-/* HandleInflightTooHigh(): once per probe. */
-static void handle_inflight_too_high(struct congestion *cc, const struct rate_sample *rs)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    bbr->prev_probe_too_high = true;
-    bbr->is_bw_probe_sample = false;
-    if (!rs->is_app_limited)
-        bbr->inflight_longterm = congestion_larger(
-            rs->tx_in_flight, (uint32_t)((uint64_t)bbr_target_inflight(cc) * BETA_PERCENT / 100));
-    if (bbr->state != BBR_PROBE_BW_UP)
-        return;
-    bbr->undo.has_state = true;
-    bbr->undo.state = BBR_PROBE_BW_UP;
-    start_probe_bw_down(cc);
-}
-
-/* 5.3.3.8: 2 to 3 seconds, or, where that is less, as many round trips as the pipe holds segments,
- * which is when Reno would have filled it again. */
-static bool is_time_to_probe_bw(struct congestion *cc)
-{
-    const struct bbr *bbr = cc->u.bbr;
-    uint32_t rounds = congestion_smaller(bbr_target_inflight(cc) / cc->mss, RENO_ROUNDS_MAX);
-
-    if (bbr->now_us <= bbr->cycle_stamp_us + bbr->bw_probe_wait_us &&
-        bbr->rounds_since_probe_up < rounds)
-        return false;
-    start_probe_bw_refill(cc);
-    return true;
-}
-
-static bool is_time_to_cruise(const struct congestion *cc)
-{
-    const struct bbr *bbr = cc->u.bbr;
-
-    return bbr->in_flight <= bbr_inflight_with_headroom(cc) &&
-           bbr->in_flight <= bbr_inflight(cc, bbr->max_bw, 100);
-}
-
-static bool is_time_to_go_down(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    if (bbr->prev_probe_too_high && bbr->in_flight >= bbr->inflight_longterm) {
-        bbr->prev_probe_precautionary = true; /* 5.3.3.6: the last one went too far from here on */
-        return true;
-    }
-    if (bbr->is_cwnd_limited && cc->cwnd >= bbr->inflight_longterm) {
-        reset_full_bw(bbr); /* not the path is the limit but inflight_longterm */
-        bbr->full_bw = bbr_sample(cc)->delivery_rate;
-        return false;
-    }
-    return bbr->full_bw_now;
-}
-
-static void update_probe_bw_cycle_phase(struct congestion *cc)
-{
-    struct bbr *bbr = cc->u.bbr;
-
-    if (!bbr->full_bw_reached || adapt_long_term_model(cc))
-        return;
-    switch (bbr->state) {
-    case BBR_PROBE_BW_DOWN:
-        if (!is_time_to_probe_bw(cc) && is_time_to_cruise(cc))
-            enter(bbr, BBR_PROBE_BW_CRUISE);
-        return;
-    case BBR_PROBE_BW_CRUISE:
-        (void)is_time_to_probe_bw(cc);
-        return;
-    case BBR_PROBE_BW_REFILL:
-        if (bbr->round_start)
-            start_probe_bw_up(cc);
-        return;
-    case BBR_PROBE_BW_UP:
-        if (is_time_to_go_down(cc)) {
-            bbr->prev_probe_too_high = false;
-            start_probe_bw_down(cc);
-        }
-        return;
-    case BBR_STARTUP:
-    case BBR_DRAIN:
-    case BBR_PROBE_RTT:
-    case BBR_STATE_COUNT:
-        return;
-    }
 }
 
 static void check_drain_done(struct congestion *cc)
@@ -536,7 +340,7 @@ static void check_drain_done(struct congestion *cc)
 
     if (bbr->state == BBR_DRAIN && (bbr->in_flight <= bbr_inflight(cc, bbr->bw, 100) ||
                                     bbr->round_count > bbr->drain_start_round + DRAIN_ROUNDS_MAX))
-        start_probe_bw_down(cc);
+        bbr_start_probe_bw_down(cc);
 }
 
 /* ---- ProbeRTT, 5.3.4 */
@@ -550,8 +354,8 @@ static void exit_probe_rtt(struct congestion *cc)
         enter_startup(cc);
         return;
     }
-    start_probe_bw_down(cc);
-    enter(bbr, BBR_PROBE_BW_CRUISE); /* nothing is left to drain */
+    bbr_start_probe_bw_down(cc);
+    bbr_enter(bbr, BBR_PROBE_BW_CRUISE); /* nothing is left to drain */
 }
 
 static void check_probe_rtt_done(struct congestion *cc)
@@ -590,7 +394,7 @@ static void check_probe_rtt(struct congestion *cc)
 
     if (bbr->state != BBR_PROBE_RTT && bbr->probe_rtt_expired && !bbr->idle_restart) {
         bbr_save_cwnd(cc);
-        enter(bbr, BBR_PROBE_RTT);
+        bbr_enter(bbr, BBR_PROBE_RTT);
         bbr->probe_rtt_done_stamp_us = 0;
         bbr->ack_phase = BBR_ACKS_PROBE_STOPPING;
         bbr_start_round(cc);

@@ -1,6 +1,7 @@
-/* BBR, version 3 (draft-ietf-ccwg-bbr-06): what its three files share. bbr.c is the state machine
- * and the door (5.2 to 5.4), bbr_model.c what is known of the path (5.5), bbr_control.c what
- * follows from it: pacing rate and window (5.6). Names are the draft's; bytes and microseconds. */
+/* BBR, version 3 (draft-ietf-ccwg-bbr-06): what its four files share. bbr.c is the state machine
+ * and the door (5.2 to 5.4), bbr_probe_bw.c the cycle of probes in it (5.3.3), bbr_model.c what is
+ * known of the path (5.5), bbr_control.c what follows from it: pacing rate and window (5.6). Names
+ * are the draft's; bytes and microseconds. */
 #ifndef TUNTCP_TCP_BBR_H
 #define TUNTCP_TCP_BBR_H
 
@@ -43,6 +44,7 @@ struct bbr {
     uint64_t now_us;
     uint32_t in_flight, newly_acked;
     bool is_cwnd_limited, in_recovery;
+    bool has_lost; /* something is held to be lost since the last one */
 
     enum bbr_state state;
     enum bbr_ack_phase ack_phase;
@@ -108,8 +110,18 @@ uint64_t bbr_bytes_in(uint64_t bw, uint64_t us);
 /* ---- bbr.c */
 
 void bbr_start_round(struct congestion *cc);
+void bbr_enter(struct bbr *bbr, enum bbr_state state);
+void bbr_reset_full_bw(struct bbr *bbr);
 /* IsProbingBW(). */
 bool bbr_is_probing_bw(const struct bbr *bbr);
+
+/* ---- bbr_probe_bw.c */
+
+void bbr_start_probe_bw_down(struct congestion *cc);
+void bbr_start_probe_bw_refill(struct congestion *cc);
+void bbr_update_probe_bw_cycle_phase(struct congestion *cc);
+/* Once per probe. */
+void bbr_handle_inflight_too_high(struct congestion *cc, const struct rate_sample *rs);
 
 /* ---- bbr_model.c */
 
@@ -125,6 +137,7 @@ void bbr_advance_max_bw_filter(struct bbr *bbr);
 void bbr_reset_congestion_signals(struct bbr *bbr);
 void bbr_reset_short_term_model(struct bbr *bbr);
 void bbr_note_loss(struct congestion *cc);
+void bbr_save_state_upon_loss(struct congestion *cc);
 bool bbr_is_inflight_too_high(const struct bbr *bbr, const struct rate_sample *rs);
 /* At what volume in flight the losses passed the threshold, inside a packet of `bytes`. */
 uint32_t bbr_inflight_at_loss(const struct rate_sample *rs, uint32_t bytes);

@@ -224,19 +224,25 @@ bool bbr_update_congestion_signals(struct congestion *cc)
     return is_lower;
 }
 
-/* NoteLoss(), SaveStateUponLoss(). */
+/* NoteLoss(). */
 void bbr_note_loss(struct congestion *cc)
 {
     struct bbr *bbr = cc->u.bbr;
 
-    if (!bbr->is_loss_in_round) {
+    if (!bbr->is_loss_in_round)
         bbr->loss_round_delivered = cc->rate->delivered;
-        bbr_save_cwnd(cc);
-        bbr->undo = (struct bbr_undo){.bw_shortterm = bbr->bw_shortterm,
-                                      .inflight_shortterm = bbr->inflight_shortterm,
-                                      .inflight_longterm = bbr->inflight_longterm};
-    }
     bbr->is_loss_in_round = true;
+}
+
+/* 5.5.11.1, with an undo_state of None. */
+void bbr_save_state_upon_loss(struct congestion *cc)
+{
+    struct bbr *bbr = cc->u.bbr;
+
+    bbr_save_cwnd(cc);
+    bbr->undo = (struct bbr_undo){.bw_shortterm = bbr->bw_shortterm,
+                                  .inflight_shortterm = bbr->inflight_shortterm,
+                                  .inflight_longterm = bbr->inflight_longterm};
 }
 
 bool bbr_is_inflight_too_high(const struct bbr *bbr, const struct rate_sample *rs)

@@ -64,7 +64,7 @@ void detect_mark(struct tcb *tcb, unsigned i, uint32_t bytes, const struct trace
         recovery->retransmission_is_lost = true;
     records_mark_lost(&tcb->in_flight, i, bytes);
     record = records_at(&tcb->in_flight, i); /* it may have been split */
-    window_on_lost(tcb, record->start, record->end, record->order);
+    window_on_lost(tcb, record);
     if (tcb->stack->config.trace == NULL)
         return;
     struct trace_event event = *why;

@@ -88,26 +88,27 @@ void window_on_sent(struct tcb *tcb, uint32_t bytes)
                      tcb->in_flight.count, tcb->stack->now_us);
 }
 
-void window_on_lost(struct tcb *tcb, uint32_t start, uint32_t end, uint32_t order)
+void window_on_lost(struct tcb *tcb, const struct tx_record *record)
 {
     struct congestion *cc = &tcb->cc;
     uint32_t before_bytes = cc->cwnd;
 
-    if (cc->rate == NULL)
+    if (cc->rate == NULL || path_mtu_is_of_probe(tcb, record)) /* no sign of congestion: RFC 4821 */
         return;
-    rate_on_lost(cc->rate, end - start);
+    rate_on_lost(cc->rate, record->end - record->start);
     struct congestion_lost lost = {.now_us = tcb->stack->now_us,
-                                   .start = start,
-                                   .end = end,
-                                   .mark = rate_mark_of(cc->rate, order)};
+                                   .start = record->start,
+                                   .end = record->end,
+                                   .mark = rate_mark_of(cc->rate, record->order)};
     trace_note(tcb, cc->ops->on_lost(cc, &lost), before_bytes);
 }
 
 void window_has_nothing_to_send(struct tcb *tcb)
 {
+    if (tcb->cc.rate == NULL || tcb->in_flight.lost_bytes > 0)
+        return;
     uint32_t pipe = recovery_pipe(tcb);
-
-    if (tcb->cc.rate != NULL && pipe < tcb->cc.cwnd && tcb->in_flight.lost_bytes == 0)
+    if (pipe < tcb->cc.cwnd)
         rate_app_limited(tcb->cc.rate, pipe);
 }
 

@@ -13,8 +13,8 @@ void window_after_idle(struct tcb *tcb);
 uint32_t window_burst_left(const struct tcb *tcb);
 /* So many bytes have left. */
 void window_on_sent(struct tcb *tcb, uint32_t bytes);
-/* [start, end), sent as the transmission of this number, is held to be lost. */
-void window_on_lost(struct tcb *tcb, uint32_t start, uint32_t end, uint32_t order);
+/* It is held to be lost. */
+void window_on_lost(struct tcb *tcb, const struct tx_record *record);
 /* Output would go on, but the application has nothing to send. */
 void window_has_nothing_to_send(struct tcb *tcb);
 /* A sample of the delivery rate by this acknowledgment, for an algorithm that wants it. */

@@ -492,6 +492,19 @@ START_TEST(round_with_a_loss_lowers_the_short_term_bounds) /* 5.5.10.3 */
 }
 END_TEST
 
+/* 5.5.10.3 "whether in fast recovery, RTO recovery, TLP recovery" */
+START_TEST(loss_that_a_probe_has_repaired_counts)
+{
+    reach_cruise();
+    rs.delivery_rate = BW / 2;
+    next_round(RTT_US);
+    cc.ops->on_congestion(&cc, CONGESTION_LOSS, BDP);
+    rs.prior_delivered = cc.rate->delivered;
+    acknowledge(RTT_US);
+    ck_assert_uint_eq(bbr()->bw_shortterm, BW * 7 / 10);
+}
+END_TEST
+
 START_TEST(bounds_fall_no_lower_than_what_is_delivered)
 {
     reach_cruise();
@@ -540,6 +553,7 @@ START_TEST(undone_loss_gives_back_the_probe_and_the_bounds) /* 5.5.11.2 */
 {
     reach_up();
     lose(0, 3 * MSS, 120 * MSS);
+    lose(9000, 9000 + MSS, 120 * MSS); /* what is lost besides has no part in it */
     cc.ops->on_congestion(&cc, CONGESTION_LOSS, BDP);
     is_in(BBR_PROBE_BW_DOWN);
     cc.ops->on_undo(&cc);
@@ -667,6 +681,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, pause_before_any_sample_leaves_a_pace);
     tcase_add_test(tc, longer_path_is_believed_after_ten_seconds);
     tcase_add_test(tc, round_with_a_loss_lowers_the_short_term_bounds);
+    tcase_add_test(tc, loss_that_a_probe_has_repaired_counts);
     tcase_add_test(tc, bounds_fall_no_lower_than_what_is_delivered);
     tcase_add_test(tc, window_after_recovery_is_the_one_before);
     tcase_add_test(tc, timeout_leaves_one_segment_and_recovery_brings_the_window_back);
