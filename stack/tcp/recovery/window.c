@@ -234,7 +234,7 @@ static void validate(struct tcb *tcb, struct congestion_ack *ack)
 
 /* ---- an acknowledgment in the terms of congestion.h */
 
-static bool was_full(struct tcb *tcb, const struct ack_news *news)
+static bool window_was_full(struct tcb *tcb, const struct ack_news *news)
 {
     struct congestion *cc = &tcb->cc;
     uint32_t first_acked = tcb->snd_nxt - news->flight_before;
@@ -267,7 +267,7 @@ static uint32_t round_trip_us(const struct tcb *tcb, const struct ack_news *news
 static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news)
 {
     const struct congestion *cc = &tcb->cc;
-    bool is_full = was_full(tcb, news);
+    bool is_full = window_was_full(tcb, news);
     bool is_half_full = cc->cwnd < cc->ssthresh && 2 * (uint64_t)news->flight_before >= cc->cwnd;
 
     return (struct congestion_ack){

@@ -75,6 +75,8 @@ START_TEST(a_connection_in_trouble_shows_all_of_it)
     status.ssthresh_bytes = 2800;
     status.min_rtt_us = 35100;
     status.pacing_bytes_per_s = 125000;
+    status.delivery_rate_bytes_per_s = 62500;
+    status.delivery_is_app_limited = true;
     status.snd_nxt += 5 * 1400;
     status.send_queued_bytes = 8000;
     status.unsent_bytes = 1000;
@@ -97,7 +99,8 @@ START_TEST(a_connection_in_trouble_shows_all_of_it)
                      "CLOSE-WAIT recv-q:7 send-q:8000 10.0.0.2:53747 142.250.196.142:80 "
                      "timer:(retransmission,250ms,2) timer:(keep-alive,0ms,0)\n"
                      "\t ts sack reno wscale:8,6 rto:1000 backoff:2 rtt:36.396/10.25 mss:1400 "
-                     "pmtu:1452 advmss:1460 cwnd:10 ssthresh:2 pacing_rate:1000000bps minrtt:35.1\n"
+                     "pmtu:1452 advmss:1460 cwnd:10 ssthresh:2 pacing_rate:1000000bps "
+                     "delivery_rate:500000bps app_limited minrtt:35.1\n"
                      "\t bytes_sent:0 bytes_acked:0 bytes_received:0 segs_out:0 segs_in:0 "
                      "unacked:5 retrans:1/3 lost:1 sacked:2 notsent:1000 rcv_ooopack:2 "
                      "snd_wnd:65535 rcv_wnd:131584\n"
