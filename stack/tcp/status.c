@@ -2,6 +2,7 @@
  * names of its states, timers and errors. Nothing here changes anything. */
 #include "recovery/detect.h"
 #include "recovery/pacing.h"
+#include "recovery/rate.h"
 
 /* Everything that was sent has been acknowledged, our FIN included. */
 static bool is_finished(const struct tcb *tcb)

@@ -6,6 +6,7 @@
 #define TUNTCP_TCP_BBR_H
 
 #include "congestion.h"
+#include "rate.h"
 
 enum bbr_state {
     BBR_STARTUP,

@@ -1,6 +1,8 @@
 /* What the algorithms of congestion control share, see congestion.h. */
 #include "congestion.h"
 
+#include "rate.h"
+
 const struct congestion_ops *congestion_ops_of(enum tcp_congestion congestion)
 {
     switch (congestion) {

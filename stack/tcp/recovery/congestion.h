@@ -18,7 +18,6 @@
 
 #include "../../trace.h"
 #include "../config.h"
-#include "rate.h"
 
 enum {
     CONGESTION_WINDOW_MAX = 1 << 30, /* bytes: what window scaling can announce */
@@ -28,6 +27,8 @@ enum {
 #define SSTHRESH_UNKNOWN UINT32_MAX
 
 struct congestion_ops;
+struct rate;
+struct rate_mark;
 
 /* HyStart++, RFC 9406 4.2: the round trips of the rounds, in microseconds; 0: not known. */
 struct hystart {

@@ -11,6 +11,7 @@
 
 #include "../seq.h"
 #include "pacing.h"
+#include "rate.h"
 #include "validation.h"
 
 static void trace_note(struct tcb *tcb, struct congestion_note note, uint32_t before_bytes);
