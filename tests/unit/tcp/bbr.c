@@ -492,19 +492,6 @@ START_TEST(round_with_a_loss_lowers_the_short_term_bounds) /* 5.5.10.3 */
 }
 END_TEST
 
-/* 5.5.10.3 "whether in fast recovery, RTO recovery, TLP recovery" */
-START_TEST(loss_that_a_probe_has_repaired_counts)
-{
-    reach_cruise();
-    rs.delivery_rate = BW / 2;
-    next_round(RTT_US);
-    cc.ops->on_congestion(&cc, CONGESTION_LOSS, BDP);
-    rs.prior_delivered = cc.rate->delivered;
-    acknowledge(RTT_US);
-    ck_assert_uint_eq(bbr()->bw_shortterm, BW * 7 / 10);
-}
-END_TEST
-
 START_TEST(bounds_fall_no_lower_than_what_is_delivered)
 {
     reach_cruise();
@@ -602,12 +589,14 @@ START_TEST(mark_ends_a_probe)
 }
 END_TEST
 
+/* And a loss that a tail loss probe has repaired: 5.5.10.3 "whether in fast recovery, RTO recovery,
+ * TLP recovery". */
 START_TEST(mark_at_other_times_is_a_round_with_a_loss)
 {
     reach_cruise();
     rs.delivery_rate = BW / 2;
     next_round(RTT_US);
-    cc.ops->on_congestion(&cc, CONGESTION_ECN, BDP);
+    cc.ops->on_congestion(&cc, _i == 0 ? CONGESTION_ECN : CONGESTION_LOSS, BDP);
     rs.prior_delivered = cc.rate->delivered;
     acknowledge(RTT_US);
     ck_assert_uint_eq(bbr()->bw_shortterm, BW * 7 / 10);
@@ -681,7 +670,6 @@ static void tests(TCase *tc)
     tcase_add_test(tc, pause_before_any_sample_leaves_a_pace);
     tcase_add_test(tc, longer_path_is_believed_after_ten_seconds);
     tcase_add_test(tc, round_with_a_loss_lowers_the_short_term_bounds);
-    tcase_add_test(tc, loss_that_a_probe_has_repaired_counts);
     tcase_add_test(tc, bounds_fall_no_lower_than_what_is_delivered);
     tcase_add_test(tc, window_after_recovery_is_the_one_before);
     tcase_add_test(tc, timeout_leaves_one_segment_and_recovery_brings_the_window_back);
@@ -689,7 +677,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, undone_loss_gives_back_startup);
     tcase_add_test(tc, mark_ends_startup);
     tcase_add_test(tc, mark_ends_a_probe);
-    tcase_add_test(tc, mark_at_other_times_is_a_round_with_a_loss);
+    tcase_add_loop_test(tc, mark_at_other_times_is_a_round_with_a_loss, 0, 2);
     tcase_add_test(tc, acknowledgments_in_lumps_widen_the_window);
     tcase_add_test(tc, window_is_four_segments_and_three_quanta_at_least);
     tcase_add_test(tc, acknowledgment_of_nothing_new_changes_nothing);
