@@ -18,6 +18,7 @@ enum {
 };
 
 static const uint64_t SECOND_US = 1000000;
+static const uint64_t RATE_MAX = 1000000000000; /* 8 Tbit/s: what pacing.c can compute with */
 
 /* 5.6.1, in per cent. */
 static const struct {
@@ -59,6 +60,8 @@ void bbr_set_pacing_rate_with_gain(struct congestion *cc, unsigned gain_percent)
     uint64_t rate = bbr->bw * gain_percent / 100 * (100 - PACING_MARGIN_PERCENT) / 100;
     uint64_t least = rate_of(bbr, min_pipe_cwnd(cc));
 
+    if (rate > RATE_MAX)
+        rate = RATE_MAX;
     if (bbr->full_bw_reached || rate > bbr->pacing_rate)
         bbr->pacing_rate = rate;
     if (bbr->pacing_rate < least)

@@ -458,6 +458,16 @@ START_TEST(pause_before_any_sample_leaves_a_pace)
 }
 END_TEST
 
+START_TEST(rate_beyond_any_link_is_bounded)
+{
+    rs.delivery_rate = UINT64_MAX / 1000;
+    for (int i = 0; i < 20; i++)
+        next_round(RTT_US);
+    ck_assert_uint_eq(cc.ops->pacing_rate(&cc), 1000000000000);
+    ck_assert_uint_le(cc.cwnd, CONGESTION_WINDOW_MAX);
+}
+END_TEST
+
 START_TEST(longer_path_is_believed_after_ten_seconds) /* 5.5.7.2 */
 {
     reach_cruise();
@@ -668,6 +678,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, it_lasts_a_round_trip_at_least);
     tcase_add_test(tc, pause_of_the_application_makes_it_unnecessary);
     tcase_add_test(tc, pause_before_any_sample_leaves_a_pace);
+    tcase_add_test(tc, rate_beyond_any_link_is_bounded);
     tcase_add_test(tc, longer_path_is_believed_after_ten_seconds);
     tcase_add_test(tc, round_with_a_loss_lowers_the_short_term_bounds);
     tcase_add_test(tc, bounds_fall_no_lower_than_what_is_delivered);
