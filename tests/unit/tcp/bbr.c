@@ -502,6 +502,28 @@ START_TEST(round_with_a_loss_lowers_the_short_term_bounds) /* 5.5.10.3 */
 }
 END_TEST
 
+START_TEST(little_loss_during_a_probe_lowers_nothing) /* AdaptLowerBoundsFromCongestion() */
+{
+    reach_up();
+    lose(0, MSS, BDP);
+    rs.prior_delivered = cc.rate->delivered;
+    acknowledge(RTT_US);
+    is_in(BBR_PROBE_BW_UP);
+    ck_assert_uint_eq(bbr()->bw_shortterm, BBR_NO_BW);
+    ck_assert_uint_eq(bbr()->inflight_shortterm, BBR_NO_INFLIGHT);
+}
+END_TEST
+
+START_TEST(cruise_leaves_room_for_others) /* 5.6.4.7 */
+{
+    reach_cruise();
+    bbr()->inflight_longterm = BDP + 1;
+    acknowledge(0);
+    is_in(BBR_PROBE_BW_CRUISE);
+    ck_assert_uint_eq(cc.cwnd, BDP + 1 - (BDP + 1) * 15 / 100);
+}
+END_TEST
+
 START_TEST(bounds_fall_no_lower_than_what_is_delivered)
 {
     reach_cruise();
@@ -681,6 +703,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, rate_beyond_any_link_is_bounded);
     tcase_add_test(tc, longer_path_is_believed_after_ten_seconds);
     tcase_add_test(tc, round_with_a_loss_lowers_the_short_term_bounds);
+    tcase_add_test(tc, little_loss_during_a_probe_lowers_nothing);
+    tcase_add_test(tc, cruise_leaves_room_for_others);
     tcase_add_test(tc, bounds_fall_no_lower_than_what_is_delivered);
     tcase_add_test(tc, window_after_recovery_is_the_one_before);
     tcase_add_test(tc, timeout_leaves_one_segment_and_recovery_brings_the_window_back);
