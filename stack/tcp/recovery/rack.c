@@ -186,7 +186,8 @@ static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
         see_reordering(tcb, news->duplicate.right - news->duplicate.left,
                        "what was sent again had only been late");
     rack->has_dsack_round = true;
-    rack->dsack_round = tcb->snd_nxt;
+    /* Departure: with nothing in flight a round trip has not passed at once. */
+    rack->dsack_round = tcb->snd_nxt + (tcb->snd_una == tcb->snd_nxt ? 1 : 0);
     if (rack->reo_wnd_more < REO_WND_MORE_MAX)
         rack->reo_wnd_more++;
     rack->reo_wnd_persist = REO_WND_PERSIST;
