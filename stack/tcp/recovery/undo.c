@@ -153,11 +153,13 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
     return NULL;
 }
 
-/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
- * has its own memory besides, and its window is what it may grow to again. */
+/* RFC 4015: cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control has
+ * its own memory besides, and its window is what it may grow to again. Departure: what was SACKed
+ * does not count as FlightSize: it is there, and as much new data would leave in its place at once.
+ */
 void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
 {
-    uint32_t flight = tcb->snd_nxt - tcb->snd_una;
+    uint32_t flight = tcb->snd_nxt - tcb->snd_una - tcb->in_flight.sacked_bytes;
     uint32_t iw = tcb->cc.initial_cwnd;
 
     tcb->cc.ops->on_undo(&tcb->cc);
