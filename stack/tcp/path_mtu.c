@@ -27,8 +27,10 @@
 
 #include "path_mtu_search.h"
 #include "recovery/recovery.h"
+#include "recovery/undo.h"
 #include "seq.h"
 
+static void shrink_windows(struct tcb *tcb, uint32_t old_mss);
 static void lose_larger(struct tcb *tcb);
 static void take_sample(struct tcb *tcb, uint32_t seq, uint32_t len);
 static uint16_t claimed_mtu(const struct tcb *tcb, const struct icmp_error *error);
@@ -82,7 +84,19 @@ void path_mtu_use(struct tcb *tcb, uint16_t mtu)
     tcb_update_mss(tcb);
     tcb->cc.mss = tcb->snd_mss;
     if (tcb->snd_mss < old_mss)
-        tcb->cc.cwnd = (uint32_t)((uint64_t)tcb->cc.cwnd * tcb->snd_mss / old_mss);
+        shrink_windows(tcb, old_mss);
+}
+
+/* As many segments as before. What a reduction before that has taken is not given back: it was
+ * counted in larger ones. */
+static void shrink_windows(struct tcb *tcb, uint32_t old_mss)
+{
+    struct congestion *cc = &tcb->cc;
+
+    cc->cwnd = (uint32_t)((uint64_t)cc->cwnd * tcb->snd_mss / old_mss);
+    cc->initial_cwnd = (uint32_t)((uint64_t)cc->initial_cwnd * tcb->snd_mss / old_mss);
+    undo_disarm(tcb);
+    tcb->frto.step = FRTO_OFF;
 }
 
 void path_mtu_tell_others(struct tcb *tcb)
