@@ -23,6 +23,7 @@
 
 #include "../seq.h"
 #include "detect.h"
+#include "pacing.h"
 #include "tlp.h"
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -154,12 +155,13 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
 }
 
 /* RFC 4015: cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control has
- * its own memory besides, and its window is what it may grow to again. Departure: what was SACKed
- * does not count as FlightSize: it is there, and as much new data would leave in its place at once.
- */
+ * its own memory besides, and its window is what it may grow to again. Departure: without
+ * pacing what was SACKed does not count as FlightSize: it is there, and as much new data would
+ * leave in its place at once. */
 void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
 {
-    uint32_t flight = tcb->snd_nxt - tcb->snd_una - tcb->in_flight.sacked_bytes;
+    uint32_t sacked = pacing_is_on(tcb) ? 0 : tcb->in_flight.sacked_bytes;
+    uint32_t flight = tcb->snd_nxt - tcb->snd_una - sacked;
     uint32_t iw = tcb->cc.initial_cwnd;
 
     tcb->cc.ops->on_undo(&tcb->cc);
