@@ -29,6 +29,13 @@ static unsigned find(const struct tx_records *records, uint32_t seq)
     return low;
 }
 
+bool records_is_sacked(const struct tx_records *records, uint32_t seq)
+{
+    unsigned i = find(records, seq);
+
+    return i < records->count && records_at(records, i)->sacked;
+}
+
 void records_pay(struct tx_records *records, uint64_t now_us, bool is_ack)
 {
     uint64_t paid = (now_us - records->paid_us) / RECORDS_US;

@@ -108,6 +108,8 @@ struct tx_record *records_tail(struct tx_records *records, uint32_t max_bytes);
 struct tx_record *records_next_lost(struct tx_records *records, uint32_t max_bytes);
 /* It was sent again. */
 void records_resent(struct tx_records *records, struct tx_record *record, uint64_t now_us);
+/* The byte `seq` has been SACKed. */
+bool records_is_sacked(const struct tx_records *records, uint32_t seq);
 struct tx_record *records_at(const struct tx_records *records, unsigned i);
 /* Give the memory of an empty list back; what is counted goes on. */
 void records_release(struct tx_records *records);

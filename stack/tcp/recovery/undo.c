@@ -104,22 +104,29 @@ static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
     return tcb->config->eifel && !undo->was_needed && seq_lt(news->echo, undo->retransmit_ts);
 }
 
-/* RFC 3708: every retransmission was a duplicate. That can only be said when all of them have been
- * acknowledged: what has arrived twice has arrived. */
+/* Of what has been sent again since the reduction, and it has been acknowledged: what has arrived
+ * twice has arrived. */
+static bool is_believed(const struct tcb *tcb, const struct tcp_sack_block *duplicate)
+{
+    const struct undo *undo = &tcb->undo;
+
+    return seq_geq(duplicate->left, undo->resent_left) &&
+           seq_leq(duplicate->right, undo->resent_right) &&
+           (seq_leq(duplicate->right, tcb->snd_una) ||
+            records_is_sacked(&tcb->in_flight, duplicate->left));
+}
+
+/* RFC 3708: every retransmission was a duplicate. */
 static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
 {
     struct undo *undo = &tcb->undo;
 
-    if (!undo->has_resent)
+    if (!undo->has_resent || !news->has_duplicate || tlp_explains(tcb, news) ||
+        !is_believed(tcb, &news->duplicate))
         return false;
-    if (news->has_duplicate && !tlp_explains(tcb, news) &&
-        seq_geq(news->duplicate.left, undo->resent_left) &&
-        seq_leq(news->duplicate.right, undo->resent_right)) {
-        uint32_t bytes = news->duplicate.right - news->duplicate.left;
-        undo->resent_bytes -= bytes < undo->resent_bytes ? bytes : undo->resent_bytes;
-    }
-    return tcb->config->dsack_undo && !undo->was_needed && undo->resent_bytes == 0 &&
-           seq_geq(tcb->snd_una, undo->resent_right);
+    uint32_t bytes = news->duplicate.right - news->duplicate.left;
+    undo->resent_bytes -= bytes < undo->resent_bytes ? bytes : undo->resent_bytes;
+    return tcb->config->dsack_undo && !undo->was_needed && undo->resent_bytes == 0;
 }
 
 /* All is acknowledged before anything was sent again. */
