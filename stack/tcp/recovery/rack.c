@@ -120,6 +120,13 @@ bool rack_is_of_the_last_transmission(const struct tcb *tcb, const struct ack_ne
     return tcb->stack->now_us - sent_us >= shortest_rtt_us(tcb);
 }
 
+/* The acknowledgment of a lone segment may have been delayed; that of a second one, and a SACK,
+ * come at once. */
+static bool is_prompt(const struct tcb *tcb, const struct ack_news *news)
+{
+    return news->acked_bytes > tcb->snd_mss || seq_gt(news->delivered.once_end, tcb->snd_una);
+}
+
 static void update_segment(struct tcb *tcb, const struct ack_news *news)
 {
     const struct tx_delivered *delivered = &news->delivered;
@@ -127,7 +134,9 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news)
 
     if (delivered->has_once) {
         rack_note_rtt(&tcb->rack, now_us - delivered->once_us, now_us);
-        note_least(&tcb->rack.recent_rtt, now_us - delivered->once_us, now_us, tcb->rto.srtt_us);
+        if (is_prompt(tcb, news))
+            note_least(&tcb->rack.recent_rtt, now_us - delivered->once_us, now_us,
+                       tcb->rto.srtt_us);
         advance(tcb, delivered->once_us, delivered->once_order, delivered->once_end);
     }
     if (delivered->has_resent && rack_is_of_the_last_transmission(tcb, news))
