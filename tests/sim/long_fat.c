@@ -51,6 +51,14 @@ static struct sim *new_sim(const struct path *path)
     return sim_new(&plan);
 }
 
+/* What has come through the link. The application gets it later: while a loss is repaired, a round
+ * trip's worth waits behind the hole. */
+static void count_arrived(struct sim *sim, unsigned at, const struct link_packet *packet)
+{
+    if (at == 1)
+        *(uint64_t *)sim->context += packet->bytes.len;
+}
+
 static void run_until(struct sim *sim, uint64_t until_us)
 {
     while (sim->now_us < until_us)
@@ -70,23 +78,26 @@ START_TEST(clean_link_is_filled_whatever_its_round_trip)
     const struct path *path = &paths[_i];
     const uint64_t rtt_us = path->rtt_ms * MILLI_US;
     struct sim *sim = new_sim(path);
+    uint64_t arrived_bytes = 0;
 
+    sim->on_arrived = count_arrived;
+    sim->context = &arrived_bytes;
     while (sender(sim).ssthresh_bytes == UINT32_MAX || sender(sim).cwnd_bytes == 0) {
         run_until(sim, sim->now_us + rtt_us);
         ck_assert_uint_lt(sim->now_us - sim->plan.start_us, 40 * rtt_us); /* slow start ends */
     }
     uint64_t slow_start_us = sim->now_us - sim->plan.start_us;
     run_until(sim, sim->now_us + 20 * rtt_us);
-    uint64_t begin_bytes = sim->app[1].received_bytes, begin_us = sim->now_us;
+    uint64_t begin_bytes = arrived_bytes, begin_us = sim->now_us;
     run_until(sim, sim->now_us + 10 * rtt_us);
-    uint64_t bits = (sim->app[1].received_bytes - begin_bytes) * 8;
+    uint64_t bits = (arrived_bytes - begin_bytes) * 8;
     uint64_t mille =
         bits * PER_MILLE / (path->rate_mbit_per_s * (sim->now_us - begin_us)); /* Mbit/s: bits/us */
     printf("%-36s %5.1f %% of the link; slow start %.1f round trips; cwnd %u, time-outs %u, "
-               "recoveries %u, sent again %u, steps %llu\n",
-               path->name, (double)mille / 10, (double)slow_start_us / (double)rtt_us,
-               sender(sim).cwnd_bytes, sim->seen[0].timeouts, sim->seen[0].recoveries,
-               sim->seen[0].retransmits, (unsigned long long)sim->step_count);
+           "recoveries %u, sent again %u, steps %llu\n",
+           path->name, (double)mille / 10, (double)slow_start_us / (double)rtt_us,
+           sender(sim).cwnd_bytes, sim->seen[0].timeouts, sim->seen[0].recoveries,
+           sim->seen[0].retransmits, (unsigned long long)sim->step_count);
     sim_free(sim);
     ck_assert_uint_ge(mille, 950);
 }

@@ -155,8 +155,10 @@ END_TEST
 static const struct reordered_path {
     uint64_t rate_mbit_per_s, rtt_us, held_us;
 } reordered_paths[] = {
-    {20, 20 * MILLI_US, 15 * MILLI_US},  {100, 20 * MILLI_US, 15 * MILLI_US},
-    {20, 100 * MILLI_US, 60 * MILLI_US}, {100, MILLI_US, 900},
+    {20, 20 * MILLI_US, 15 * MILLI_US},
+    {100, 20 * MILLI_US, 15 * MILLI_US},
+    {20, 100 * MILLI_US, 60 * MILLI_US},
+    {100, MILLI_US, 900},
     {1000, 500, 400},
 };
 enum { REORDERED_PATHS = sizeof reordered_paths / sizeof reordered_paths[0], REORDER_SEEDS = 5 };
@@ -177,8 +179,8 @@ static double rate_of(const struct reordered_path *path, double reorder, uint64_
     while (sim->now_us < plan.start_us + ROUNDS * path->rtt_us && sim_step(sim))
         continue;
     ck_assert_msg(sim->failure[0] == '\0', "%s", sim->failure);
-    double rate = (double)((sim->app[1].received_bytes - begin_bytes) * 8) /
-                  (double)(sim->now_us - begin_us);
+    double rate =
+        (double)((sim->app[1].received_bytes - begin_bytes) * 8) / (double)(sim->now_us - begin_us);
     if (getenv("VERBOSE") != NULL)
         printf("reordering %.2f: %.2f Mbit/s, sent again %u, time-outs %u, recoveries %u, undone "
                "%u\n",

@@ -45,6 +45,7 @@ void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
                       .ssthresh_prev = ssthresh};
     if (!before.is_armed || before.is_by_timeout || is_by_timeout)
         return;
+    tcb->undo.is_one_of_several = true;
     tcb->undo.resent_bytes = before.resent_bytes;
     tcb->undo.resent_left = before.resent_left;
     tcb->undo.resent_right = before.resent_right;
@@ -144,7 +145,7 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
         return NULL;
     note_repair(tcb, &news->delivered);
     if (echo_shows_it(tcb, news)) {
-        undo->ssthresh_prev = 0; /* it speaks of the last one alone */
+        undo->is_by_echo = true;
         *clause = "RFC 3522 (4)";
         return "the echoed timestamp is older than the retransmission (Eifel)";
     }
@@ -161,7 +162,15 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
     return NULL;
 }
 
-/* RFC 4015: cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control has
+/* D-SACKs may still take back those before. */
+static void wait_for_the_others(struct tcb *tcb)
+{
+    tcb->undo.is_by_echo = false;
+    tcb->undo.is_one_of_several = false;
+    undo_on_recovered(tcb);
+}
+
+/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control has
  * its own memory besides, and its window is what it may grow to again. Departure: without
  * pacing what was SACKed does not count as FlightSize: it is there, and as much new data would
  * leave in its place at once. */
@@ -172,7 +181,8 @@ void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
     uint32_t iw = tcb->cc.initial_cwnd;
 
     tcb->cc.ops->on_undo(&tcb->cc);
-    tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.ssthresh_prev);
+    if (!tcb->undo.is_by_echo)
+        tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.ssthresh_prev);
     uint32_t window = larger(flight + (acked_bytes < iw ? acked_bytes : iw), 2 * tcb->snd_mss);
     if (tcb->cc.cwnd > window && !tcb->cc.ops->has_model) { /* whose pace lets out no burst */
         tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.pipe_prev);
@@ -180,5 +190,8 @@ void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
     }
     if (tcb->undo.is_by_timeout)
         tcp_rto_was_spurious(&tcb->rto); /* RFC 4015 (7), (8) */
-    undo_disarm(tcb);
+    if (tcb->undo.is_by_echo && tcb->undo.is_one_of_several)
+        wait_for_the_others(tcb);
+    else
+        undo_disarm(tcb);
 }
