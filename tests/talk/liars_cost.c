@@ -192,7 +192,7 @@ START_TEST(losses_are_found_although_the_walk_was_put_off)
     for (uint32_t i = 0; i < RECORDS_MAX / 2; i++)
         charge(t, &bill, statement(EVERY_SECOND, CROWD, i, &random));
     ck_assert(!records_can_walk(&t->tcb->in_flight));
-    time_passes_us(t, 2 * RECORDS_OWED_MAX * RECORDS_US);
+    time_passes_us(t, 4 * RECORDS_OWED_MAX);
     for (unsigned i = 0; i + 1 < t->tcb->in_flight.count; i++) {
         const struct tx_record *record = records_at(&t->tcb->in_flight, i);
         missed_count += !record->sacked && !record->lost && record->transmission_count == 1 &&

@@ -38,10 +38,9 @@ bool records_is_sacked(const struct tx_records *records, uint32_t seq)
 
 void records_pay(struct tx_records *records, uint64_t now_us, bool is_ack)
 {
-    uint64_t paid = (now_us - records->paid_us) / RECORDS_US;
+    uint64_t paid = (now_us - records->paid_us) * RECORDS_PER_US;
 
-    if (paid > 0)
-        records->paid_us = now_us;
+    records->paid_us = now_us;
     if (is_ack)
         paid += RECORDS_PER_ACK;
     records->owed -= paid < records->owed ? (uint32_t)paid : records->owed;
@@ -61,7 +60,10 @@ uint64_t records_walk_wait_us(const struct tx_records *records)
 {
     unsigned owed = records->owed + records->count;
 
-    return owed > RECORDS_OWED_MAX ? (uint64_t)(owed - RECORDS_OWED_MAX) * RECORDS_US : 0;
+    if (owed <= RECORDS_OWED_MAX)
+        return 0;
+    owed += records->count / 4; /* what is sent meanwhile owes as well */
+    return (owed - RECORDS_OWED_MAX) / RECORDS_PER_US + 1;
 }
 
 void records_spend(struct tx_records *records, unsigned count)

@@ -12,7 +12,8 @@
  * of it, or half of the array to be moved. So there is a limit: what is looked at or moved is owed;
  * each acknowledgment pays for RECORDS_PER_ACK of them, and time for some; and no more than two
  * walks over the longest list are lent. What is not lent is put off, or left out where it only
- * saves room. An honest peer's losses hardly ever come near that.
+ * saves room. An honest peer comes near that where thousands of segments are in flight on a path
+ * that reorders many of them; then time has to pay, or RACK would starve.
  *
  * Invariant: the ranges are contiguous from SND.UNA to SND.NXT. */
 #ifndef TUNTCP_TCP_RECORDS_H
@@ -26,7 +27,7 @@
 enum {
     RECORDS_MAX = 8192, /* of full segments that is 12 MB in flight */
     RECORDS_PER_ACK = 256,
-    RECORDS_US = 2, /* how long one more takes, if no acknowledgment comes */
+    RECORDS_PER_US = 8, /* and a microsecond for so many: a fiftieth of a core or so */
     RECORDS_OWED_MAX = 2 * RECORDS_MAX,
 };
 

@@ -300,15 +300,17 @@ START_TEST(work_that_is_not_lent_is_left_out)
     with(4);
     records_spend(&records, RECORDS_OWED_MAX);
     ck_assert(!records_can_walk(&records));
-    ck_assert_uint_eq(records_walk_wait_us(&records), 4 * RECORDS_US);
+    uint64_t wait_us = records_walk_wait_us(&records);
+    ck_assert_uint_gt(wait_us * RECORDS_PER_US, 4);
     ck_assert_uint_eq(records_sack(&records, BASE + 12, BASE + 40, UINT32_MAX, &delivered), 0);
-    records_pay(&records, 100, true); /* time counts from 0 */
-    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 100 / RECORDS_US);
-    records_pay(&records, 100, false);
-    records_pay(&records, 101, false);
-    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 100 / RECORDS_US);
-    records_pay(&records, 102, false);
-    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 102 / RECORDS_US);
+    records_pay(&records, wait_us, false); /* time counts from 0 */
+    ck_assert(records_can_walk(&records));
+    records_spend(&records, RECORDS_OWED_MAX);
+    records_pay(&records, wait_us + 100, true);
+    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 100 * RECORDS_PER_US);
+    records_pay(&records, wait_us + 100, false);
+    records_pay(&records, wait_us + 102, false);
+    ck_assert_uint_eq(records.owed, RECORDS_OWED_MAX - RECORDS_PER_ACK - 102 * RECORDS_PER_US);
     ck_assert(records_can_walk(&records));
     ck_assert_uint_eq(records_sack(&records, BASE + 12, BASE + 40, UINT32_MAX, &delivered), 28);
     is("0-10 10-12 12-40s");
