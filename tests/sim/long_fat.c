@@ -3,11 +3,10 @@
  * ms), slow start ends before or by a loss, and 20 round trips later the link is in use to 95 %.
  *
  * Packets are super-segments, which the link carries as they are, so that a gigabyte costs seconds.
- * VERBOSE in the environment prints each figure. */
+ * Counted is what comes through the link, with headers. */
 #include "sim.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../unit/unit.h"
 

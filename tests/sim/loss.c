@@ -2,8 +2,9 @@
  * than was lost; a lost tail does not wait for the timer; reordering costs next to nothing; and the
  * sums hold for each way of loss detection.
  *
- * Left out here: that every byte arrives over any link (bulk.c), and single rules, which have
- * scripts in tests/talk. With VERBOSE in the environment each figure is printed. */
+ * Left out here: that every byte arrives over any link (bulk.c), all combinations of bad links
+ * (grid.c), and single rules, which have scripts in tests/talk. With VERBOSE in the environment
+ * each figure is printed. */
 #include "sim.h"
 
 #include <stdio.h>
