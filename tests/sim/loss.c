@@ -157,7 +157,7 @@ static const struct reordered_path {
     uint64_t rate_mbit_per_s, rtt_us, held_us;
 } reordered_paths[] = {
     {20, 20 * MILLI_US, 15 * MILLI_US},
-    {100, 20 * MILLI_US, 15 * MILLI_US},
+    {100, 20 * MILLI_US, 12 * MILLI_US},
     {20, 100 * MILLI_US, 60 * MILLI_US},
     {100, MILLI_US, 900},
     {1000, 500, 400},
