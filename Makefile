@@ -125,7 +125,9 @@ clean:
 
 # lwip.c is compared with, where Debian's liblwip-dev is installed; nothing else knows of it.
 has_lwip := $(wildcard /usr/include/lwip/lwip/init.h)
-bench_peers := $(patsubst %.c,$(out)/%,$(filter-out $(if $(has_lwip),,%/lwip.c),$(wildcard tests/bench/peers/*.c)))
+own_peers := $(patsubst %.c,$(out)/%,$(filter-out %/lwip.c,$(wildcard tests/bench/peers/*.c)))
+lwip_peer := $(if $(has_lwip),$(out)/tests/bench/peers/lwip)
+bench_peers := $(own_peers) $(lwip_peer)
 
 # ---- real peers: programs in tests/e2e/*.c are the other end, on the kernel's sockets, or an end of our own that
 # does what tnc does not
@@ -148,8 +150,13 @@ bench_common := $(call objects_of,$(wildcard tests/bench/common/*.c))
 $(bench_programs): $(out)/%: $(out)/%.o $(bench_common) $(out)/tun/link.o $(out)/tun/link_text.o $(out)/libtuntcp.a
 	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
 
-$(bench_peers): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
-	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ $(peer_libs)
+$(own_peers): $(out)/%: $(out)/%.o $(out)/libtun.a $(out)/libtuntcp.a
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+
+# Without our library: many of its functions are called as lwIP's are.
+$(out)/tests/bench/peers/lwip.o: our_cflags += -isystem /usr/include/lwip
+$(out)/tests/bench/peers/lwip: $(out)/tests/bench/peers/lwip.o
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ -llwip -lpthread
 
 # BENCH="--runs 3 ping cc" measures these rows only; scripts/bench --help.
 bench: $(apps) $(bench_peers)
