@@ -11,7 +11,7 @@
 #   make bench      speed, as ratios measured side by side in one run: the device's limit, the kernel, lwIP; needs
 #                   root or a user namespace; BENCH="--runs 3 ping" as scripts/bench --help says
 #   make bench-cpu  the stack alone against memcpy
-#   make bench-growth cost of a segment beside up to a million idle connections, and what those take
+#   make bench-growth  cost of a segment beside up to a million idle connections, and what those take
 #   make instructions instructions per segment on the hot paths, with bounds; needs valgrind
 #   make bench-loss transfers over bad links, tuntcp against the kernel; real time, needs root or a user namespace
 #   make lint       stack/ makes no system call and has no global variable; layout is clang-format's

@@ -30,7 +30,10 @@ END {
     }
     if (count["idle_cpu", "tuntcp"])
         printf "processor time with 54,000 idle: %.3f %%\n", median("idle_cpu", "tuntcp")
-    printf "medians of %d, Linux %s, %d processors, kernel side: %s\n\n", runs, kernel, cpus, cc
+    printf "medians of %d, Linux %s, %d processors, kernel side: %s\n", runs, kernel, cpus, cc
+    if (load > 0.5)
+        printf "the machine was busy with other things (load %s before): trust none of this\n", load
+    print ""
 
     print "bounds:"
     at_least("bulk send", "send", "tuntcp", "ceiling_1", 0.85)
