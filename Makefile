@@ -167,8 +167,9 @@ bench-cpu: $(out)/tests/bench/bulk
 	@$<
 
 # GROWTH=100000 goes up to so many connections.
-bench-growth: $(out)/tests/bench/growth
-	@$< $(GROWTH)
+bench-growth: $(out)/tests/bench/growth $(out)/tests/bench/parts
+	@$(out)/tests/bench/growth $(GROWTH)
+	@$(out)/tests/bench/parts
 
 instructions: $(out)/tests/bench/instructions
 	@scripts/instructions $<
