@@ -3,11 +3,11 @@
  *
  *   ceiling DEVICE PORT sink|source|echo [--copies 0|1] [--plain] [--seconds S]
  *
- * A fake of TCP, just enough of it to keep a kernel going that loses nothing: it has no timer, no
- * retransmission, no reassembly, no congestion window, no check of anything, and its table of
- * connections is an array made in advance, indexed by the peer's port and the low bits of its
- * address. Every packet of TCP is taken for ours. What a complete stack does beyond this is what
- * its distance from these figures measures.
+ * A fake of TCP, just enough of it to keep a kernel going: it has no timer, no loss recovery but to
+ * send everything again when the peer falls silent, no reassembly, no congestion window, no check
+ * of anything, and its table of connections is an array made in advance, indexed by the peer's port
+ * and the low bits of its address. Every packet of TCP is taken for ours. What a complete stack
+ * does beyond this is what its distance from these figures measures.
  *
  *   sink    takes everything; one ACK for what one round of read() gave, BATCH packets at most
  *   source  fills the peer's window for so many seconds, then FIN
@@ -41,7 +41,8 @@
 
 enum {
     BATCH = 64,
-    BURST = 32, /* segments out between two looks at what came in */
+    BURST = 32,   /* segments out between two looks at what came in */
+    STALL_MS = 5, /* source: nothing is heard for so long: something was dropped */
     MSS_BYTES = 1460,
     SUPER_BYTES = 44 * MSS_BYTES,
     PACKET_ROOM = (1 << 16) + (int)sizeof(struct virtio_net_hdr),
@@ -66,7 +67,7 @@ struct flow {
     uint16_t peer_port;
     uint8_t peer_shift;
     bool owes_ack, is_done;
-    uint32_t snd_una, snd_nxt, rcv_nxt, snd_wnd;
+    uint32_t snd_una, snd_nxt, snd_max, rcv_nxt, snd_wnd;
 };
 
 struct segment {
@@ -98,6 +99,7 @@ static void take(struct ceiling *c, const struct segment *seg);
 static void open_flow(struct ceiling *c, struct flow *flow, const struct segment *seg);
 static bool source_burst(struct ceiling *c);
 static bool source_one(struct ceiling *c);
+static void go_back(struct ceiling *c);
 static void flush_ack(struct ceiling *c);
 static void reply(struct ceiling *c, struct flow *flow, uint8_t flags, size_t payload_bytes);
 
@@ -278,8 +280,8 @@ static void run(struct ceiling *c)
             return;
         flush_ack(c);
         bool has_sent = c->is_source && source_burst(c);
-        if (count == 0 && !has_sent)
-            poll(&fd, 1, -1);
+        if (count == 0 && !has_sent && poll(&fd, 1, c->is_source ? STALL_MS : -1) == 0)
+            go_back(c);
     }
 }
 
@@ -294,6 +296,8 @@ static void take(struct ceiling *c, const struct segment *seg)
         return;
     }
     flow->snd_una = seg->ack;
+    if ((int32_t)(flow->snd_una - flow->snd_nxt) > 0) /* what was sent again had arrived */
+        flow->snd_nxt = flow->snd_una;
     flow->snd_wnd = (uint32_t)seg->wnd << flow->peer_shift;
     if (seg->payload_bytes > 0 && seg->seq == flow->rcv_nxt) {
         flow->rcv_nxt += (uint32_t)seg->payload_bytes;
@@ -323,6 +327,7 @@ static void open_flow(struct ceiling *c, struct flow *flow, const struct segment
         .rcv_nxt = seg->seq + 1,
         .snd_una = 0xfffff000,
         .snd_nxt = 0xfffff000,
+        .snd_max = 0xfffff001,
     };
     for (size_t i = 0; i + 2 < seg->option_bytes && seg->options[i] != 0;
          i += seg->options[i] == 1 ? 1 : seg->options[i + 1])
@@ -353,6 +358,29 @@ static bool source_burst(struct ceiling *c)
     return count > 0;
 }
 
+/* A busy peer may drop what its socket has no room for: then everything is sent again. */
+static void go_back(struct ceiling *c)
+{
+    struct flow *flow = c->current;
+
+    if (flow == NULL || flow->snd_una == flow->snd_nxt)
+        return;
+    flow->snd_max -= flow->is_done; /* the FIN's number */
+    flow->is_done = false;
+    flow->snd_nxt = flow->snd_una;
+}
+
+/* A quarter of the window at most: a peer that has less than two segments takes its time to
+ * acknowledge them. */
+static uint32_t source_size(const struct ceiling *c, const struct flow *flow)
+{
+    uint32_t quarter = flow->snd_wnd / 4 / MSS_BYTES * MSS_BYTES;
+
+    if (c->is_plain || quarter < MSS_BYTES)
+        return MSS_BYTES;
+    return quarter < SUPER_BYTES ? quarter : SUPER_BYTES;
+}
+
 /* One segment of bulk, or the FIN behind it. False: the window is full, or all is said. */
 static bool source_one(struct ceiling *c)
 {
@@ -360,17 +388,20 @@ static bool source_one(struct ceiling *c)
 
     if (flow == NULL || flow->snd_wnd == 0 || flow->is_done)
         return false;
-    if (now_us() >= c->end_us) {
+    uint32_t again = flow->snd_max - flow->snd_nxt; /* of what has been sent before */
+    bool is_over = now_us() >= c->end_us;
+    if (is_over && again == 0) {
         flow->is_done = true;
         reply(c, flow, FIN | ACK, 0);
         return true;
     }
-    uint32_t size = c->is_plain ? MSS_BYTES : SUPER_BYTES;
+    uint32_t size = source_size(c, flow);
     uint32_t in_flight = flow->snd_nxt - flow->snd_una;
     uint32_t room = flow->snd_wnd > in_flight ? flow->snd_wnd - in_flight : 0;
     if (room < size && in_flight > 0)
         return false;
-    reply(c, flow, ACK | PSH, room < size ? room : size);
+    size = room < size ? room : size;
+    reply(c, flow, ACK | PSH, is_over && again < size ? again : size);
     return true;
 }
 
@@ -456,4 +487,6 @@ static void reply(struct ceiling *c, struct flow *flow, uint8_t flags, size_t pa
     if (writev(c->fd, spans + c->is_plain, 3 - c->is_plain) < 0)
         perror("ceiling: write");
     flow->snd_nxt += (uint32_t)payload_bytes + ((flags & (SYN | FIN)) != 0);
+    if ((int32_t)(flow->snd_nxt - flow->snd_max) > 0)
+        flow->snd_max = flow->snd_nxt;
 }
