@@ -259,6 +259,9 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
     if (!seg->options.has_timestamps)
         return seg->flags & TCP_SYN ? DROP_NOT : DROP_TCP_PAWS;
     if (is_old_timestamp(tcb, seg)) {
+        /* A retransmission that was late itself: that it was not needed is worth a D-SACK. */
+        if (seq_leq(seg->seq + (uint32_t)seg->payload.len, tcb->rcv_nxt))
+            sack_note_duplicate(tcb, seg->seq, seg->seq + (uint32_t)seg->payload.len);
         arrives_answer_unwanted(tcb, seg, "the segment's timestamp is old (RFC 7323 5.3 R1)");
         return DROP_TCP_PAWS;
     }
