@@ -13,10 +13,11 @@
  * A peer might call true losses spurious, by an old echo or by reporting each retransmission, and
  * keep its stream and the window as well. But its acknowledgment of what was lost comes no sooner
  * than a round trip after the retransmission; what had only been late is acknowledged before, for
- * it arrives before the retransmission or that would be no second copy. So neither sign counts once
- * something that was sent again has been acknowledged that late. After a time-out they count all
- * the same: there ACKs were lost rather than data, and the timer takes more than lies bring. What
- * is reported beyond what was sent twice counts for nothing (sack.c).
+ * it arrives before the retransmission or that would be no second copy. So an echo does not
+ * count when what was sent again first is acknowledged that late, nor do reports when anything is.
+ * After a time-out they count all the same: there ACKs were lost rather than data, and the timer
+ * takes more than lies bring. What is reported beyond what was sent twice counts for nothing
+ * (sack.c).
  *
  * Not done: RFC 3522's refinement for the case that all acknowledgments were lost. */
 #include "undo.h"
@@ -43,14 +44,13 @@ void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
                       .is_by_timeout = is_by_timeout,
                       .pipe_prev = ssthresh == SSTHRESH_UNKNOWN ? flight : larger(flight, ssthresh),
                       .ssthresh_prev = ssthresh};
-    if (!before.is_armed || before.is_by_timeout || is_by_timeout)
+    if (!before.is_armed || before.was_needed || before.is_by_timeout || is_by_timeout)
         return;
     tcb->undo.is_one_of_several = true;
     tcb->undo.resent_bytes = before.resent_bytes;
     tcb->undo.resent_left = before.resent_left;
     tcb->undo.resent_right = before.resent_right;
     tcb->undo.ssthresh_prev = before.ssthresh_prev;
-    tcb->undo.was_needed = before.was_needed;
 }
 
 void undo_disarm(struct tcb *tcb)
@@ -79,19 +79,19 @@ void undo_on_resent(struct tcb *tcb, const struct tx_record *record)
     undo->has_resent = true;
     undo->first_end = record->end;
     undo->retransmit_ts = tcb_tsval(tcb); /* RFC 3522 (2) */
+    undo->retransmit_us = tcb->stack->now_us;
     undo->waits_for_echo = tcb->timestamps && record->start == tcb->snd_una;
 }
 
-/* The round trip that an acknowledgment of the retransmission itself takes, or somewhat less:
- * queues fill and drain. */
-static void note_repair(struct tcb *tcb, const struct tx_delivered *delivered)
+/* Has it been so long since this retransmission as its own acknowledgment takes, or somewhat less?
+ * Queues fill and drain. */
+static bool is_old_enough(const struct tcb *tcb, uint64_t resent_us)
 {
     uint64_t least_us = tcb->rto.srtt_us / 4 * 3;
 
     if (least_us < tcb->rack.min_rtt.us)
         least_us = tcb->rack.min_rtt.us;
-    if (delivered->has_resent && tcb->stack->now_us - delivered->resent_first_us >= least_us)
-        tcb->undo.was_needed = !tcb->undo.is_by_timeout;
+    return !tcb->undo.is_by_timeout && tcb->stack->now_us - resent_us >= least_us;
 }
 
 /* RFC 3522 (3), (4). */
@@ -102,7 +102,8 @@ static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
     if (!undo->waits_for_echo || !news->has_echo || news->acked_bytes == 0)
         return false;
     undo->waits_for_echo = false;
-    return tcb->config->eifel && !undo->was_needed && seq_lt(news->echo, undo->retransmit_ts);
+    return tcb->config->eifel && !is_old_enough(tcb, undo->retransmit_us) &&
+           seq_lt(news->echo, undo->retransmit_ts);
 }
 
 /* Of what has been sent again since the reduction, and it has been acknowledged: what has arrived
@@ -143,7 +144,8 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
 
     if (!undo->is_armed)
         return NULL;
-    note_repair(tcb, &news->delivered);
+    if (news->delivered.has_resent && is_old_enough(tcb, news->delivered.resent_first_us))
+        undo->was_needed = true;
     if (echo_shows_it(tcb, news)) {
         undo->is_by_echo = true;
         *clause = "RFC 3522 (4)";
@@ -170,8 +172,8 @@ static void wait_for_the_others(struct tcb *tcb)
     undo_on_recovered(tcb);
 }
 
-/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control has
- * its own memory besides, and its window is what it may grow to again. Departure: without
+/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
+ * has its own memory besides, and its window is what it may grow to again. Departure: without
  * pacing what was SACKed does not count as FlightSize: it is there, and as much new data would
  * leave in its place at once. */
 void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)

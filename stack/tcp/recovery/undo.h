@@ -15,7 +15,8 @@ struct undo {
     bool is_by_timeout;
     bool has_resent;        /* something was sent again: the first of it ... */
     uint32_t first_end;     /* ... ends here ... */
-    uint32_t retransmit_ts; /* ... and had this TSval, RFC 3522: RetransmitTS */
+    uint32_t retransmit_ts; /* ... and had this TSval, RFC 3522: RetransmitTS ... */
+    uint64_t retransmit_us; /* ... at this time */
     bool waits_for_echo;    /* the acknowledgment that covers it has not come yet */
     bool was_needed; /* something that was sent again has been acknowledged a round trip later */
     uint32_t resent_bytes; /* sent again, and not reported as duplicates; all of it lies in ... */
