@@ -11,7 +11,7 @@ static uint64_t rotated(uint64_t x, int bits)
     return x << bits | x >> (64 - bits);
 }
 
-static void sip_rounds(struct state *s, int count)
+static inline void sip_rounds(struct state *s, int count)
 {
     while (count-- > 0) {
         s->v0 += s->v1;
@@ -36,6 +36,14 @@ static uint64_t little_endian(const uint8_t *at, size_t len)
     return value;
 }
 
+/* Written out, so that the compiler makes one load of it. */
+static uint64_t little_endian_8(const uint8_t *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
+           (uint64_t)at[7] << 56;
+}
+
 uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
 {
     const uint8_t *at = data;
@@ -44,7 +52,7 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
     size_t left = len;
 
     for (; left >= 8; left -= 8, at += 8) {
-        uint64_t word = little_endian(at, 8);
+        uint64_t word = little_endian_8(at);
         s.v3 ^= word;
         sip_rounds(&s, 2);
         s.v0 ^= word;

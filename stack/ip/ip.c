@@ -112,7 +112,7 @@ static enum drop check(struct stack *stack, const struct ipv4_packet *ip)
         return DROP_IP_NOT_OURS;
     if (!ip_addr_is_valid_source(&ip->src) || ip_is_ours(stack, &ip->src))
         return DROP_IP_SOURCE;
-    return asks_to_forward(ip->options) ? DROP_IP_OPTIONS : DROP_NOT;
+    return ip->options.len > 0 && asks_to_forward(ip->options) ? DROP_IP_OPTIONS : DROP_NOT;
 }
 
 static enum drop refuse(struct stack *stack, const struct ipv4_packet *ip, enum drop drop)

@@ -8,8 +8,8 @@
 
 /* A sum in progress; start from {0}. */
 struct checksum {
-    uint64_t sum;
-    bool odd; /* an odd number of bytes so far: the next span starts in the middle of a word */
+    uint64_t sum; /* in the byte order of memory */
+    bool odd;     /* an odd number of bytes so far: the next span starts in the middle of a word */
 };
 
 void checksum_add(struct checksum *c, struct bytes bytes);

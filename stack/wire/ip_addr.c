@@ -4,37 +4,6 @@
 
 #include <string.h>
 
-static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-struct ip_addr ip_addr_from_v4(uint32_t address)
-{
-    struct ip_addr addr;
-
-    memcpy(addr.octet, v4_prefix, sizeof v4_prefix);
-    for (int i = 0; i < 4; i++)
-        addr.octet[12 + i] = (uint8_t)(address >> (24 - 8 * i));
-    return addr;
-}
-
-uint32_t ip_addr_to_v4(const struct ip_addr *addr)
-{
-    uint32_t address = 0;
-
-    for (int i = 12; i < 16; i++)
-        address = address << 8 | addr->octet[i];
-    return address;
-}
-
-bool ip_addr_is_v4(const struct ip_addr *addr)
-{
-    return memcmp(addr->octet, v4_prefix, sizeof v4_prefix) == 0;
-}
-
-bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
-{
-    return memcmp(a->octet, b->octet, sizeof a->octet) == 0;
-}
-
 bool ip_addr_is_unspecified(const struct ip_addr *addr)
 {
     static const struct ip_addr zero;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { IP_ADDR_TEXT_BYTES = 46 };
 
@@ -14,11 +15,35 @@ struct ip_addr {
 };
 
 /* From a.b.c.d as the number 0xaabbccdd, and back. */
-struct ip_addr ip_addr_from_v4(uint32_t address);
-uint32_t ip_addr_to_v4(const struct ip_addr *addr);
+static inline struct ip_addr ip_addr_from_v4(uint32_t address)
+{
+    return (struct ip_addr){{[10] = 0xff,
+                             0xff,
+                             (uint8_t)(address >> 24),
+                             (uint8_t)(address >> 16),
+                             (uint8_t)(address >> 8),
+                             (uint8_t)address}};
+}
 
-bool ip_addr_is_v4(const struct ip_addr *addr);
-bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b);
+static inline uint32_t ip_addr_to_v4(const struct ip_addr *addr)
+{
+    const uint8_t *at = addr->octet + 12;
+
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline bool ip_addr_is_v4(const struct ip_addr *addr)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, 0xff};
+
+    return memcmp(addr->octet, prefix, sizeof prefix) == 0;
+}
+
+static inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return memcmp(a->octet, b->octet, sizeof a->octet) == 0;
+}
+
 bool ip_addr_is_unspecified(const struct ip_addr *addr); /* 0.0.0.0 or all zero */
 bool ip_addr_is_multicast(const struct ip_addr *addr);   /* 224.0.0.0/4 */
 bool ip_addr_is_broadcast(const struct ip_addr *addr);   /* 255.255.255.255 only */

@@ -49,6 +49,20 @@ static void parse_option(uint8_t kind, struct bytes body, struct tcp_options *pa
     }
 }
 
+/* What nearly every segment has: NOP NOP timestamps, as RFC 7323 appendix A recommends. */
+static bool is_timestamps_alone(struct bytes options, struct tcp_options *parsed)
+{
+    const uint32_t head = 0x0101080a;
+    struct reader r = reader_of(options);
+
+    if (options.len != 12 || read_u32(&r) != head)
+        return false;
+    parsed->has_timestamps = true;
+    parsed->tsval = read_u32(&r);
+    parsed->tsecr = read_u32(&r);
+    return true;
+}
+
 /* EOL, NOP and MSS are what everybody has to know (MUST-4). Options are read in every segment
  * (MUST-5); what they mean there is for TCP to say. */
 enum drop tcp_options_parse(struct bytes options, struct tcp_options *parsed)
@@ -56,6 +70,8 @@ enum drop tcp_options_parse(struct bytes options, struct tcp_options *parsed)
     struct reader r = reader_of(options);
 
     *parsed = (struct tcp_options){0};
+    if (is_timestamps_alone(options, parsed))
+        return DROP_NOT;
     while (r.left > 0) {
         uint8_t kind = read_u8(&r);
         if (kind == TCP_OPTION_EOL) /* what follows is padding: MUST-69 is the sender's duty */
