@@ -37,7 +37,7 @@ static void note_heard(struct tcb *tcb, const struct tcp_segment *seg)
         seq_gt(seg->ack, tcb->snd_nxt))
         return;
     tcb->last_heard_us = tcb->stack->now_us;
-    if (tcb->keepalive_probe_count > 0)
+    if (tcb->work->keepalive_probe_count > 0)
         tcb_watch_silence(tcb);
 }
 
@@ -189,9 +189,10 @@ static enum drop arrives_syn_sent(struct tcb *tcb, const struct tcp_segment *seg
     arrives_set_window(tcb, seg); /* SYNs have crossed: MUST-10 */
     tcp_set_state(tcb, TCPS_SYN_RECEIVED, "a SYN crosses ours: simultaneous open",
                   "9293 3.10.7.3 fourth");
-    if (tcb->in_flight.count > 0) {
-        records_mark_lost(&tcb->in_flight, 0, UINT32_MAX); /* our SYN again, with the ACK now */
-        tcb->resend_cause = "answers the SYN that crossed ours";
+    if (tcb->work->in_flight.count > 0) {
+        records_mark_lost(&tcb->work->in_flight, 0,
+                          UINT32_MAX); /* our SYN again, with the ACK now */
+        tcb->work->resend_cause = "answers the SYN that crossed ours";
     }
     tcb_wants_output(tcb);
     return DROP_NOT;
@@ -311,9 +312,9 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
     if (drop != DROP_NOT)
         return drop;
     if (is_repeated_syn(tcb, seg)) {
-        if (tcb->in_flight.count > 0)
-            records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
-        tcb->resend_cause = "the peer repeats its SYN";
+        if (tcb->work->in_flight.count > 0)
+            records_mark_lost(&tcb->work->in_flight, 0, UINT32_MAX);
+        tcb->work->resend_cause = "the peer repeats its SYN";
         if (tcb->ecn.is_on) /* without the offer now, perhaps: RFC 3168 6.1.1.1 */
             ecn_take_syn(tcb, seg);
         tcb_wants_output(tcb);

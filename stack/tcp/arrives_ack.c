@@ -47,11 +47,11 @@ static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const stru
     uint64_t echo_us = echo_age_us(tcb, seg);
     uint64_t rtt_us =
         tcb->stack->now_us - (acked->was_retransmitted ? acked->resent_us : acked->sent_us);
-    bool is_ambiguous = echo_us > rtt_us + 1000 || rtt_us < tcb->rack.min_rtt.us;
+    bool is_ambiguous = echo_us > rtt_us + 1000 || rtt_us < tcb->work->rack.min_rtt.us;
 
     if (acked->was_retransmitted ? is_ambiguous : !acked->has_rtt) {
         bool is_second_copy =
-            acked->was_retransmitted && news->has_duplicate && rtt_us >= tcb->rack.min_rtt.us;
+            acked->was_retransmitted && news->has_duplicate && rtt_us >= tcb->work->rack.min_rtt.us;
         uint64_t rtt_max_us = is_second_copy && rtt_us < echo_us ? rtt_us : echo_us;
         if (rtt_max_us != NEVER)
             tcp_rto_relax(&tcb->rto, rtt_max_us, tcb->config);
@@ -60,7 +60,7 @@ static void sample_rtt(struct tcb *tcb, const struct tx_acked *acked, const stru
     if (rtt_us > echo_us) /* the ACK that was due first is lost */
         rtt_us = echo_us;
     tcp_rto_sample(&tcb->rto, rtt_us, tcb->config);
-    rack_note_rtt(&tcb->rack, rtt_us, tcb->stack->now_us);
+    rack_note_rtt(&tcb->work->rack, rtt_us, tcb->stack->now_us);
     tcb_trace(tcb, (struct trace_event){
                        .kind = TRACE_RTT,
                        .u.rtt = {rtt_us, tcb->rto.srtt_us, tcb->rto.rttvar_us, tcb->rto.rto_us}});
@@ -73,8 +73,8 @@ static unsigned count_segments(const struct tcb *tcb, unsigned enough)
 {
     unsigned count = (tcb_unsent_bytes(tcb) + tcb->snd_mss - 1) / tcb->snd_mss;
 
-    for (unsigned i = 0; i < tcb->in_flight.count && count < enough; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count && count < enough; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         count += (record->end - record->start + tcb->snd_mss - 1) / tcb->snd_mss;
     }
     return count;
@@ -89,7 +89,7 @@ static uint64_t rto_from_now_us(const struct tcb *tcb)
 
     if (!tcb->config->rto_restart || count_segments(tcb, RRTHRESH) >= RRTHRESH)
         return rto_us;
-    uint64_t earliest_us = tcb->stack->now_us - records_at(&tcb->in_flight, 0)->sent_us;
+    uint64_t earliest_us = tcb->stack->now_us - records_at(&tcb->work->in_flight, 0)->sent_us;
     return earliest_us < rto_us ? rto_us - earliest_us : rto_us;
 }
 
@@ -106,21 +106,21 @@ static uint32_t advance_snd_una(struct tcb *tcb, const struct tcp_segment *seg,
         data--; /* the SYN */
     if (tcb->fin_sent && seg->ack == tcb->snd_nxt)
         data--; /* the FIN */
-    ring_consume(&tcb->send_ring, data);
+    ring_consume(&tcb->work->send_ring, data);
     tcb->bytes_acked += data;
     tcb->snd_una = seg->ack;
     tcb->progress_us = tcb->stack->now_us;
     if (tcb->has_snd_up && seq_geq(tcb->snd_una, tcb->snd_up))
         tcb->has_snd_up = false; /* or it would lie ahead again after half the sequence space */
-    struct tx_acked acked = records_ack(&tcb->in_flight, seg->ack, &news->delivered);
+    struct tx_acked acked = records_ack(&tcb->work->in_flight, seg->ack, &news->delivered);
     path_mtu_on_ack(tcb);
     sample_rtt(tcb, &acked, seg, news);
     tcb->trouble_reported = false;
-    if (tcb->in_flight.count == 0 && !tcb->ecn.holds) /* RFC 6298 (5.2) */
+    if (tcb->work->in_flight.count == 0 && !tcb->ecn.holds) /* RFC 6298 (5.2) */
         tcb_timer_clear(tcb, TIMER_RETRANSMIT);
     else /* (5.3) */
         tcb_timer_set(tcb, TIMER_RETRANSMIT, tcb->stack->now_us + rto_from_now_us(tcb));
-    if (tcb->send_ring.used == 0 && tcb->send_ring.size > 0)
+    if (tcb->work->send_ring.used == 0 && tcb->work->send_ring.size > 0)
         tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
     return data;
 }
@@ -130,9 +130,9 @@ void arrives_take_syn_ack(struct tcb *tcb, const struct tcp_segment *seg)
     struct ack_news news = {0};
 
     advance_snd_una(tcb, seg, &news);
-    records_release(&tcb->in_flight); /* many a connection says nothing for long */
+    records_release(&tcb->work->in_flight); /* many a connection says nothing for long */
     rack_on_ack(tcb, &news);
-    tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
+    tcb->work->unanswered_since_us = tcb->work->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
 }
 
 /* Has the peer sent this segment after the one that set SND.WND last? Departure from 3.10.7.4
@@ -162,15 +162,15 @@ static void update_window(struct tcb *tcb, const struct tcp_segment *seg)
                            .u.window = {.closed = is_closed, .wnd_bytes = tcb->snd_wnd}});
     if (is_closed || !was_closed) /* a window that stays small leaves the override timer running */
         return;
-    bool is_repeated = tcb->was_refused && tcb->in_flight.count > 0;
-    tcb->was_refused = false;
-    tcb->probe_count = 0;
-    tcb->probe_now = false;
+    bool is_repeated = tcb->work->was_refused && tcb->work->in_flight.count > 0;
+    tcb->work->was_refused = false;
+    tcb->work->probe_count = 0;
+    tcb->work->probe_now = false;
     tcb_timer_clear(tcb, TIMER_PERSIST);
     if (is_repeated) { /* what is first in flight was not taken; now it fits */
-        records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
-        tcb->recovery.send_one = true;
-        tcb->resend_cause = "the window is open again";
+        records_mark_lost(&tcb->work->in_flight, 0, UINT32_MAX);
+        tcb->work->recovery.send_one = true;
+        tcb->work->resend_cause = "the window is open again";
     }
 }
 
@@ -187,14 +187,14 @@ static bool is_duplicate_ack(const struct tcb *tcb, const struct tcp_segment *se
 static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
 {
     struct ack_news news = {.flight_before = tcb->snd_nxt - tcb->snd_una,
-                            .sacked_before = tcb->in_flight.sacked_bytes,
+                            .sacked_before = tcb->work->in_flight.sacked_bytes,
                             .is_duplicate = is_duplicate_ack(tcb, seg),
                             .has_echo = tcb->timestamps && seg->options.has_timestamps,
                             .echo = seg->options.tsecr};
 
     bool is_progress = seq_gt(seg->ack, tcb->snd_una);
-    tcb->unanswered_probe_count = 0; /* the peer is there */
-    records_pay(&tcb->in_flight, tcb->stack->now_us, true);
+    tcb->work->unanswered_probe_count = 0; /* the peer is there */
+    records_pay(&tcb->work->in_flight, tcb->stack->now_us, true);
     sack_take(tcb, seg, &news);
     if (news.sacked_bytes > 0 && !is_progress) /* RFC 6675 2: whatever its window and text are */
         news.is_duplicate = true;
@@ -204,9 +204,10 @@ static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
     /* R2 counts from the last progress; a peer whose window is closed or shrunk and who goes on
      * answering keeps the connection open (MUST-37, SHLD-17). */
     if (seq_lt(tcb_snd_edge(tcb), tcb->snd_nxt))
-        tcb->unanswered_since_us = NEVER; /* until the next probe */
+        tcb->work->unanswered_since_us = NEVER; /* until the next probe */
     else if (is_progress)
-        tcb->unanswered_since_us = tcb->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
+        tcb->work->unanswered_since_us =
+            tcb->work->in_flight.count > 0 ? tcb->stack->now_us : NEVER;
     recovery_on_ack(tcb, &news);
     if (news.acked_bytes > 0)
         tcb_notify(tcb);

@@ -24,7 +24,7 @@ static void take_syn(struct tcb *tcb, const struct tcp_segment *syn)
 
 bool arrives_accept_queue_is_full(const struct tcb *listener)
 {
-    return listener->accept_count >= listener->config->backlog;
+    return listener->work->accept_count >= listener->config->backlog;
 }
 
 /* Answer a SYN and keep nothing of it: the TCB that makes the answer is gone afterwards. */
@@ -45,7 +45,7 @@ static enum drop send_cookie(struct tcb *listener, const struct flow_id *id,
     tcp_send_syn_cookie(tcb, syncookie_tsval(tcb_tsval(tcb), &syn),
                         "answers the SYN by a cookie: the backlog is full (RFC 4987 3.6)");
     tcb_free(tcb);
-    listener->cookie_sent_us = stack->now_us;
+    listener->work->cookie_sent_us = stack->now_us;
     stack->counters.syn_cookies_sent++;
     return DROP_NOT;
 }
@@ -95,8 +95,8 @@ static enum drop ack_in_listen(struct tcb *listener, const struct flow_id *id,
 static bool wants_cookie(const struct tcb *listener)
 {
     enum tcp_syn_cookies how = listener->config->syn_cookies;
-    bool is_full =
-        listener->handshaking_count + listener->accept_count >= listener->config->backlog;
+    bool is_full = listener->work->handshaking_count + listener->work->accept_count >=
+                   listener->config->backlog;
 
     return how == TCP_SYN_COOKIES_ALWAYS || (how == TCP_SYN_COOKIES_AUTO && is_full);
 }
@@ -114,7 +114,8 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
         return DROP_TCP_BACKLOG_FULL;
     if (wants_cookie(listener))
         return send_cookie(listener, id, seg);
-    if (listener->handshaking_count + listener->accept_count >= listener->config->backlog)
+    if (listener->work->handshaking_count + listener->work->accept_count >=
+        listener->config->backlog)
         return DROP_TCP_BACKLOG_FULL;
     struct tcb *tcb = layer_new_child(listener, id);
     if (tcb == NULL)

@@ -17,7 +17,7 @@ void arrives_check_urg(struct tcb *tcb, const struct tcp_segment *seg)
     if (!(seg->flags & TCP_URG) || !tcb_may_receive(tcb))
         return;
     uint32_t up = seg->seq + seg->urgent; /* the octet behind the urgent data: MUST-62 */
-    uint32_t consumed = tcb->rcv_nxt - tcb->receive_ring.used; /* by the application */
+    uint32_t consumed = tcb->rcv_nxt - tcb->work->receive_ring.used; /* by the application */
     if (!seq_gt(up, consumed) || (tcb->has_rcv_up && !seq_gt(up, tcb->rcv_up)))
         return;
     tcb->has_rcv_up = true;
@@ -53,14 +53,14 @@ static void note_segment_size(struct tcb *tcb, const struct tcp_segment *seg)
  * that, see acknowledgment_of() in output.c. */
 static void schedule_ack(struct tcb *tcb, uint32_t taken, bool in_order, bool had_holes)
 {
-    tcb->unacked_bytes += taken;
+    tcb->work->unacked_bytes += taken;
     if (!in_order) {
         tcb_ack_now(tcb, "bytes are missing before this segment (RFC 5681 4.2)");
     } else if (had_holes) {
         tcb_ack_now(tcb, "fills a hole (RFC 5681 4.2)");
-    } else if (tcb->unacked_bytes >= 2 * tcb->rcv_mss || tcb->config->delayed_ack_us == 0) {
+    } else if (tcb->work->unacked_bytes >= 2 * tcb->rcv_mss || tcb->config->delayed_ack_us == 0) {
         tcb_ack_now(tcb, "second full-sized segment");
-    } else if (tcb->deadline_us[TIMER_DELAYED_ACK] == NEVER) {
+    } else if (tcb->work->deadline_us[TIMER_DELAYED_ACK] == NEVER) {
         tcb_timer_set(tcb, TIMER_DELAYED_ACK, tcb->stack->now_us + tcb->config->delayed_ack_us);
     }
 }
@@ -68,10 +68,10 @@ static void schedule_ack(struct tcb *tcb, uint32_t taken, bool in_order, bool ha
 /* RCV.NXT moves to the end of what is in order now. */
 static void advance_rcv_nxt(struct tcb *tcb, uint32_t end)
 {
-    uint32_t next = ranges_join(&tcb->out_of_order, end);
+    uint32_t next = ranges_join(&tcb->work->out_of_order, end);
     uint32_t len = next - tcb->rcv_nxt;
 
-    ring_commit(&tcb->receive_ring, len);
+    ring_commit(&tcb->work->receive_ring, len);
     tcb->rcv_nxt = next;
     tcb->bytes_received += len;
     tcb_notify(tcb);
@@ -103,17 +103,17 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
     }
     ecn_on_text(tcb, seg);
     bool in_order = seq == tcb->rcv_nxt;
-    bool had_holes = tcb->out_of_order.count > 0;
+    bool had_holes = tcb->work->out_of_order.count > 0;
     if (!had_holes)
-        ring_rewind(&tcb->receive_ring);
-    size_t offset = tcb->receive_ring.used + (seq - tcb->rcv_nxt);
+        ring_rewind(&tcb->work->receive_ring);
+    size_t offset = tcb->work->receive_ring.used + (seq - tcb->rcv_nxt);
     /* Where memory is short, what was offered may not fit any more: the rest comes again. */
-    size_t capacity = ring_capacity(&tcb->receive_ring, offset + text.len);
+    size_t capacity = ring_capacity(&tcb->work->receive_ring, offset + text.len);
     if (capacity <= offset)
         return DROP_TCP_MEMORY;
     text = bytes_first(text, capacity - offset);
-    if (!ring_write_at(&tcb->receive_ring, offset, text) ||
-        (!in_order && !ranges_add(&tcb->out_of_order, seq, seq + (uint32_t)text.len)))
+    if (!ring_write_at(&tcb->work->receive_ring, offset, text) ||
+        (!in_order && !ranges_add(&tcb->work->out_of_order, seq, seq + (uint32_t)text.len)))
         return DROP_TCP_MEMORY;
     if (in_order)
         advance_rcv_nxt(tcb, seq + (uint32_t)text.len);
@@ -165,7 +165,7 @@ void arrives_check_fin(struct tcb *tcb, const struct tcp_segment *seg)
     if (seg->flags & TCP_FIN && fin_may_come && !tcb->peer_fin) {
         uint32_t at = seg->seq + (seg->flags & TCP_SYN ? 1 : 0) + (uint32_t)seg->payload.len;
         bool is_in_window = seq_leq(tcb->rcv_nxt, at) && seq_leq(at, tcb->rcv_adv);
-        if (is_in_window && seq_geq(at, ranges_end(&tcb->out_of_order, at))) {
+        if (is_in_window && seq_geq(at, ranges_end(&tcb->work->out_of_order, at))) {
             tcb->peer_fin = true;
             tcb->fin_seq = at;
             if (at != tcb->rcv_nxt)

@@ -133,7 +133,7 @@ bool ecn_on_ack(struct tcb *tcb, const struct tcp_segment *seg, uint32_t flight_
     if (ecn->is_reduced || ecn->holds) /* told already; the timer is not put off by telling again */
         return true;
     trace_ecn(tcb, true, "the peer echoes congestion (ECE)", "RFC 3168 6.1.2");
-    bool is_least = tcb->cc.cwnd <= tcb->snd_mss;
+    bool is_least = tcb->work->cc.cwnd <= tcb->snd_mss;
     if (recovery_on_echo(tcb, flight_before) && is_least)
         wait_for_timer(tcb);
     return true;

@@ -36,7 +36,8 @@ static uint32_t shared_place(const struct tcb *tcb)
 
 static bool syn_received_fits(const struct tcb *tcb)
 {
-    uint64_t since_us = tcb->unanswered_since_us, deadline_us = tcb->deadline_us[TIMER_RETRANSMIT];
+    uint64_t since_us = tcb->work->unanswered_since_us,
+             deadline_us = tcb->work->deadline_us[TIMER_RETRANSMIT];
 
     return deadline_us != NEVER && deadline_us >= since_us &&
            deadline_us - since_us <= UINT32_MAX && tcb->snd_wnd <= UINT16_MAX &&
@@ -45,13 +46,14 @@ static bool syn_received_fits(const struct tcb *tcb)
 
 bool frozen_is_possible(const struct tcb *tcb)
 {
-    if (tcb->is_held || tcb->output_link.is_queued || tcb->ack_now || tcb->learned_route != NULL ||
-        local_index(tcb->stack, &tcb->flow.id.local) < 0)
+    if (tcb->is_held || queue_has(&tcb->output_link) || tcb->ack_now ||
+        tcb->learned_route != NULL || local_index(tcb->stack, &tcb->flow.id.local) < 0)
         return false;
     if (tcb->state == TCPS_TIME_WAIT)
-        return tcb->receive_ring.used == 0 && shared_place(tcb) <= TIME_WAIT_SHARED_MAX;
-    return tcb->state == TCPS_SYN_RECEIVED && tcb->listener != NULL && tcb->in_flight.count == 1 &&
-           tcb->in_flight.lost_bytes == 0 && syn_received_fits(tcb);
+        return tcb->work->receive_ring.used == 0 && shared_place(tcb) <= TIME_WAIT_SHARED_MAX;
+    return tcb->state == TCPS_SYN_RECEIVED && tcb->listener != NULL &&
+           tcb->work->in_flight.count == 1 && tcb->work->in_flight.lost_bytes == 0 &&
+           syn_received_fits(tcb);
 }
 
 /* ---- freezing */
@@ -72,7 +74,7 @@ static uint32_t freeze_time_wait(const struct tcb *tcb)
     if (number < 0)
         return 0;
     *(struct time_wait *)pool_at(pool, (uint32_t)number) = (struct time_wait){
-        .deadline_ms = (uint32_t)((tcb->deadline_us[TIMER_TIME_WAIT] + 999) / 1000),
+        .deadline_ms = (uint32_t)((tcb->work->deadline_us[TIMER_TIME_WAIT] + 999) / 1000),
         .remote = tcb->flow.id.remote,
         .local_port = tcb->flow.id.local_port,
         .remote_port = tcb->flow.id.remote_port,
@@ -101,12 +103,12 @@ static uint32_t freeze_syn_received(const struct tcb *tcb)
 
     if (number < 0)
         return 0;
-    uint64_t since_us = tcb->unanswered_since_us;
+    uint64_t since_us = tcb->work->unanswered_since_us;
     *(struct syn_received *)pool_at(pool, (uint32_t)number) = (struct syn_received){
         .listener = tcb->listener->flow.ref,
         .since_us = since_us,
-        .sent_after_us = (uint32_t)(records_at(&tcb->in_flight, 0)->sent_us - since_us),
-        .deadline_after_us = (uint32_t)(tcb->deadline_us[TIMER_RETRANSMIT] - since_us),
+        .sent_after_us = (uint32_t)(records_at(&tcb->work->in_flight, 0)->sent_us - since_us),
+        .deadline_after_us = (uint32_t)(tcb->work->deadline_us[TIMER_RETRANSMIT] - since_us),
         .remote = tcb->flow.id.remote,
         .local_port = tcb->flow.id.local_port,
         .remote_port = tcb->flow.id.remote_port,
@@ -143,7 +145,6 @@ static void take_place(struct stack *stack, uint32_t ref, uint32_t with)
 
 void frozen_freeze(struct tcb *tcb)
 {
-    struct tcp_layer *layer = &tcb->stack->tcp;
     bool waits_for_ack = tcb->state == TCPS_SYN_RECEIVED;
     uint32_t ref = waits_for_ack ? freeze_syn_received(tcb) : freeze_time_wait(tcb);
 
@@ -152,9 +153,9 @@ void frozen_freeze(struct tcb *tcb)
     if (tcb->shared_config != NULL)
         tcb->shared_config->holder_count++;
     take_place(tcb->stack, tcb->flow.ref, ref);
-    queue_leave(&layer->ready, &tcb->ready_link);
+    queue_leave(&tcb->ready_link);
     if (waits_for_ack)
-        queue_leave(&tcb->listener->handshaking, &tcb->list_link);
+        queue_leave(&tcb->list_link);
     tcb_free(tcb);
 }
 
@@ -200,17 +201,18 @@ static struct tcb *thaw_time_wait(struct stack *stack, uint32_t ref)
     tcb->timestamps = frozen->timestamps;
     tcb->sack = frozen->sack;
     tcb->passive_open = frozen->passive_open;
-    tcb->deadline_us[TIMER_TIME_WAIT] = frozen_deadline_us(stack, ref);
+    tcb->work->deadline_us[TIMER_TIME_WAIT] = frozen_deadline_us(stack, ref);
     return tcb;
 }
 
 /* The SYN,ACK in flight again, with its history. False when memory is short. */
 static bool restore_syn_ack(struct tcb *tcb, const struct syn_received *frozen)
 {
-    if (!records_append(&tcb->in_flight, frozen->iss, frozen->iss + 1,
+    if (!records_append(&tcb->work->in_flight, frozen->iss, frozen->iss + 1,
                         frozen->since_us + frozen->sent_after_us))
         return false;
-    records_at(&tcb->in_flight, 0)->transmission_count = (uint16_t)(1 + frozen->retransmit_count);
+    records_at(&tcb->work->in_flight, 0)->transmission_count =
+        (uint16_t)(1 + frozen->retransmit_count);
     return true;
 }
 
@@ -235,7 +237,7 @@ static struct tcb *thaw_syn_received(struct stack *stack, uint32_t ref)
     tcb->ts_offset = frozen->ts_offset;
     tcb->ts_recent = frozen->ts_recent;
     tcb->retransmit_count = frozen->retransmit_count;
-    tcb->unanswered_since_us = frozen->since_us;
+    tcb->work->unanswered_since_us = frozen->since_us;
     tcb->peer_mss = frozen->peer_mss;
     tcb->remote_uto = frozen->remote_uto;
     tcb->snd_wnd_shift = frozen->snd_wnd_shift;
@@ -247,8 +249,8 @@ static struct tcb *thaw_syn_received(struct stack *stack, uint32_t ref)
     tcb->passive_open = true;
     tcb->ecn.is_on = frozen->ecn_is_on;
     tcb->ecn.has_declined = frozen->ecn_has_declined;
-    tcb->deadline_us[TIMER_RETRANSMIT] = frozen_deadline_us(stack, ref);
-    queue_join(&tcb->listener->handshaking, &tcb->list_link);
+    tcb->work->deadline_us[TIMER_RETRANSMIT] = frozen_deadline_us(stack, ref);
+    queue_join(&tcb->listener->work->handshaking, &tcb->list_link);
     return tcb;
 }
 
@@ -306,7 +308,7 @@ void frozen_abort(struct stack *stack, uint32_t ref)
     table_remove(&stack->tcp.table, ref);
     wheel_clear(&stack->tcp.wheel, ref);
     stack->tcp.connection_count--;
-    listener->handshaking_count--;
+    listener->work->handshaking_count--;
     if (shared != NULL)
         shared_config_release(stack, shared);
     give(stack, ref);

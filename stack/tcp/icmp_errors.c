@@ -36,7 +36,7 @@ static bool quotes_what_is_in_flight(const struct tcb *tcb, const struct icmp_er
 static void note(struct tcb *tcb)
 {
     tcb->soft_error = TCP_ERR_UNREACHABLE;
-    tcb->path.has_reason = true;
+    tcb->work->path.has_reason = true;
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_ERROR,
                                         .cause = "ICMP error noted, the connection goes on",
                                         .clause = "9293 3.9.2.2",

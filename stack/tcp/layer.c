@@ -27,6 +27,10 @@ int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack)
     const struct wheel_timers timers = flow_timers(stack);
 
     isn_init(&tcp->isn, stack);
+    queue_init(&tcp->listeners, offsetof(struct tcb, list_link));
+    queue_init(&tcp->closed, offsetof(struct tcb, list_link));
+    queue_init(&tcp->output, offsetof(struct tcb, output_link));
+    queue_init(&tcp->ready, offsetof(struct tcb, ready_link));
     wheel_init(&tcp->wheel, &timers, stack->now_us);
     pool_init(&tcp->tcbs, sizeof(struct tcb), TCBS_PER_CHUNK, memory);
     pool_init(&tcp->time_waits, sizeof(struct time_wait), POOL_CHUNK_OBJECTS_MAX, memory);
@@ -55,10 +59,10 @@ void layer_adopt(struct tcb *tcb)
 
 static void append_to_accept_queue(struct tcb *listener, struct tcb *tcb)
 {
-    queue_leave(&listener->handshaking, &tcb->list_link);
-    listener->handshaking_count--;
-    queue_join(&listener->accept_queue, &tcb->list_link);
-    listener->accept_count++;
+    queue_leave(&tcb->list_link);
+    listener->work->handshaking_count--;
+    queue_join(&listener->work->accept_queue, &tcb->list_link);
+    listener->work->accept_count++;
     tcb->is_in_accept_queue = true;
     tcb_notify(listener);
 }
@@ -67,12 +71,11 @@ void layer_leave_listener(struct tcb *tcb)
 {
     struct tcb *listener = tcb->listener;
 
-    queue_leave(tcb->is_in_accept_queue ? &listener->accept_queue : &listener->handshaking,
-                &tcb->list_link);
+    queue_leave(&tcb->list_link);
     if (tcb->is_in_accept_queue)
-        listener->accept_count--;
+        listener->work->accept_count--;
     else
-        listener->handshaking_count--;
+        listener->work->handshaking_count--;
     tcb->is_in_accept_queue = false;
     tcb->listener = NULL;
 }
@@ -90,7 +93,7 @@ static void retire(struct tcb *tcb)
     if (tcb->flow.id.remote_port != 0)
         table_remove(&layer->table, tcb->flow.ref);
     wheel_clear(&layer->wheel, tcb->flow.ref);
-    queue_leave(&layer->output, &tcb->output_link);
+    queue_leave(&tcb->output_link);
     if (tcb->listener != NULL)
         layer_leave_listener(tcb);
     if (tcb->is_held) /* remembered until it is given back */
@@ -103,8 +106,8 @@ void layer_settle(struct tcb *tcb)
         retire(tcb);
         if (tcb->is_held)
             return;
-        queue_leave(&tcb->stack->tcp.closed, &tcb->list_link);
-        queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
+        queue_leave(&tcb->list_link);
+        queue_leave(&tcb->ready_link);
         tcb_free(tcb);
         return;
     }
@@ -112,14 +115,18 @@ void layer_settle(struct tcb *tcb)
         append_to_accept_queue(tcb->listener, tcb);
     if (frozen_is_possible(tcb))
         frozen_freeze(tcb);
+    else if (tcb->may_sleep)
+        tcb_sleep(tcb);
 }
 
-/* The TCB of a table entry, thawed if need be; NULL when memory is short. */
+/* The TCB of a table entry, thawed or woken if need be; NULL when memory is short. */
 static struct tcb *tcb_of(struct stack *stack, uint32_t ref)
 {
     struct tcb *tcb = flow_tcb(stack, ref);
 
-    return tcb != NULL ? tcb : frozen_thaw(stack, ref);
+    if (tcb == NULL)
+        return frozen_thaw(stack, ref);
+    return tcb_wake(tcb) ? tcb : NULL;
 }
 
 struct tcb *layer_find(struct stack *stack, const struct flow_id *id)
@@ -142,7 +149,7 @@ static void abort_records(struct tcb *listener)
     struct stack *stack = listener->stack;
     const struct pool *pool = &stack->tcp.syn_receiveds;
 
-    for (int64_t i = 0; listener->handshaking_count > 0; i++) {
+    for (int64_t i = 0; listener->work->handshaking_count > 0; i++) {
         i = pool_next(pool, (uint32_t)i);
         if (i < 0)
             return;
@@ -156,18 +163,19 @@ void layer_abort_children(struct tcb *listener)
 {
     struct tcb *child;
 
-    while ((child = queue_front(&listener->accept_queue)) != NULL ||
-           (child = queue_front(&listener->handshaking)) != NULL)
+    while ((child = queue_front(&listener->work->accept_queue)) != NULL ||
+           (child = queue_front(&listener->work->handshaking)) != NULL)
         abort_child(child);
     abort_records(listener);
 }
 
 struct tcb *layer_find_listener(struct stack *stack, const struct ip_addr *local, uint16_t port)
 {
+    const struct queue *listeners = &stack->tcp.listeners;
     struct tcb *any = NULL;
 
-    for (struct queue_link *link = stack->tcp.listeners.first; link != NULL; link = link->next) {
-        struct tcb *tcb = link->tcb;
+    for (struct tcb *tcb = queue_front(listeners); tcb != NULL;
+         tcb = queue_behind(listeners, &tcb->list_link)) {
         if (tcb->flow.id.local_port != port)
             continue;
         if (ip_addr_equal(&tcb->flow.id.local, local))
@@ -288,7 +296,7 @@ bool tcp_layer_output(struct stack *stack, struct packet_out *out, struct trace_
     struct tcb *tcb;
 
     while ((tcb = queue_front(queue)) != NULL) {
-        queue_leave(queue, &tcb->output_link);
+        queue_leave(&tcb->output_link);
         if (tcp_output(tcb, out, event)) {
             queue_join(queue, &tcb->output_link); /* behind the others: they take turns */
             return true;
@@ -303,7 +311,7 @@ struct tcb *stack_next_ready(struct stack *stack)
     struct tcb *tcb;
 
     while ((tcb = queue_front(&stack->tcp.ready)) != NULL) {
-        queue_leave(&stack->tcp.ready, &tcb->ready_link);
+        queue_leave(&tcb->ready_link);
         unsigned readiness = tcp_readiness(tcb);
         bool has_changed = readiness != tcb->last_readiness;
         tcb->last_readiness = readiness;

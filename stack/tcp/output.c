@@ -104,7 +104,7 @@ static uint32_t network_allowance(const struct tcb *tcb)
 
     if (burst < pace)
         pace = burst;
-    if (tcb->recovery.send_one && pace < tcb->snd_mss) /* a repair waits for no pace */
+    if (tcb->work->recovery.send_one && pace < tcb->snd_mss) /* a repair waits for no pace */
         pace = tcb->snd_mss;
     return window < pace ? window : pace;
 }
@@ -131,7 +131,7 @@ static void plan_record(const struct tcb *tcb, struct tx_record *record, struct 
                           .len = record->end - record->start,
                           .flags = TCP_ACK,
                           .resent = record,
-                          .cause = tcb->resend_cause};
+                          .cause = tcb->work->resend_cause};
     if (!tcb_is_synchronized(tcb)) {
         plan->flags = tcb->state == TCPS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
         plan->len--;
@@ -146,9 +146,10 @@ static void plan_record(const struct tcb *tcb, struct tx_record *record, struct 
  * but for the first segment in flight: the peer would drop it. */
 static bool plan_resend(struct tcb *tcb, struct plan *plan)
 {
-    if (tcb->frto.step == FRTO_NEXT_ACK) /* RFC 5682 (2b): new data, and no more retransmissions */
+    if (tcb->work->frto.step ==
+        FRTO_NEXT_ACK) /* RFC 5682 (2b): new data, and no more retransmissions */
         return false;
-    if (tcb->in_flight.lost_bytes == 0)
+    if (tcb->work->in_flight.lost_bytes == 0)
         return false;
     bool in_handshake = !tcb_is_synchronized(tcb);
     uint32_t allowance = in_handshake ? tcb->snd_mss : network_allowance(tcb);
@@ -156,7 +157,7 @@ static bool plan_resend(struct tcb *tcb, struct plan *plan)
 
     if (max_bytes > packet_max_bytes(tcb))
         max_bytes = packet_max_bytes(tcb);
-    struct tx_record *record = records_next_lost(&tcb->in_flight, max_bytes);
+    struct tx_record *record = records_next_lost(&tcb->work->in_flight, max_bytes);
     if (record == NULL)
         return false;
     bool network_allows =
@@ -207,12 +208,12 @@ static uint32_t usable_window(const struct tcb *tcb)
  * that it has not, our FIN is to follow, or cork_limit_us has passed. */
 static bool is_corked(const struct tcb *tcb)
 {
-    return tcb->cork && !tcb->cork_is_over && !tcb->fin_queued;
+    return tcb->cork && !tcb->work->cork_is_over && !tcb->fin_queued;
 }
 
 static void hold_corked(struct tcb *tcb)
 {
-    if (is_corked(tcb) && tcb->deadline_us[TIMER_CORK] == NEVER)
+    if (is_corked(tcb) && tcb->work->deadline_us[TIMER_CORK] == NEVER)
         tcb_timer_set(tcb, TIMER_CORK, tcb->stack->now_us + tcb->config->cork_limit_us);
 }
 
@@ -262,7 +263,7 @@ static void plan_data(struct tcb *tcb, uint32_t len, uint32_t waiting, struct pl
                           .is_new_data = true,
                           .cause = "data from the application"};
     if (len == waiting) {
-        tcb->cork_is_over = false;
+        tcb->work->cork_is_over = false;
         tcb_timer_clear(tcb, TIMER_CORK);
         if (tcb->fin_queued)
             plan->flags |= TCP_FIN;
@@ -273,14 +274,14 @@ static void plan_data(struct tcb *tcb, uint32_t len, uint32_t waiting, struct pl
 uint64_t tcp_persist_us(const struct tcb *tcb)
 {
     uint64_t wait_us = tcp_rto_current_us(&tcb->rto, tcb->config); /* SHLD-29 */
-    for (unsigned i = 0; i < tcb->probe_count && wait_us < tcb->config->rto_max_us; i++)
+    for (unsigned i = 0; i < tcb->work->probe_count && wait_us < tcb->config->rto_max_us; i++)
         wait_us *= 2; /* SHLD-30 */
     return wait_us > tcb->config->rto_max_us ? tcb->config->rto_max_us : wait_us;
 }
 
 static void arm_persist(struct tcb *tcb)
 {
-    if (tcb->deadline_us[TIMER_PERSIST] == NEVER)
+    if (tcb->work->deadline_us[TIMER_PERSIST] == NEVER)
         tcb_timer_set(tcb, TIMER_PERSIST, tcb->stack->now_us + tcp_persist_us(tcb));
 }
 
@@ -350,9 +351,9 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
  * segment once more; Nagle and the window of the network are not asked. */
 static bool plan_loss_probe(struct tcb *tcb, struct plan *plan)
 {
-    if (!tcb->tlp.is_due)
+    if (!tcb->work->tlp.is_due)
         return false;
-    tcb->tlp.is_due = false;
+    tcb->work->tlp.is_due = false;
     uint32_t waiting = may_send_data(tcb) ? tcb_unsent_bytes(tcb) : 0;
     uint32_t usable = usable_window(tcb);
     uint32_t len = waiting < usable ? waiting : usable;
@@ -360,7 +361,7 @@ static bool plan_loss_probe(struct tcb *tcb, struct plan *plan)
         plan_data(tcb, len < tcb->snd_mss ? len : tcb->snd_mss, waiting, plan);
     } else {
         struct tx_record *last =
-            records_tail(&tcb->in_flight, tcb->snd_mss + (tcb->fin_sent ? 1 : 0));
+            records_tail(&tcb->work->in_flight, tcb->snd_mss + (tcb->fin_sent ? 1 : 0));
         if (last == NULL || seq_geq(last->start, tcb_snd_edge(tcb)))
             return false;
         plan_record(tcb, last, plan);
@@ -381,9 +382,9 @@ static bool plan_next_seg(struct tcb *tcb, struct plan *plan)
 
 static bool plan_probe(struct tcb *tcb, struct plan *plan)
 {
-    if (!tcb->probe_now)
+    if (!tcb->work->probe_now)
         return false;
-    tcb->probe_now = false;
+    tcb->work->probe_now = false;
     if (!may_send_data(tcb) || tcb_unsent_bytes(tcb) == 0)
         return false;
     uint32_t waiting = tcb_unsent_bytes(tcb);
@@ -422,9 +423,9 @@ static bool is_urgent(const struct tcb *tcb, uint32_t seq)
  * data itself back. It is said once like this; if that is lost, each later segment says it. */
 static bool plan_urgent(struct tcb *tcb, struct plan *plan)
 {
-    if (!tcb->urgent_now || !tcb_is_synchronized(tcb))
+    if (!tcb->work->urgent_now || !tcb_is_synchronized(tcb))
         return false;
-    tcb->urgent_now = false;
+    tcb->work->urgent_now = false;
     *plan = (struct plan){.seq = acceptable_seq(tcb),
                           .flags = TCP_ACK,
                           .cause = "urgent data is ahead, but may not be sent yet",
@@ -438,7 +439,7 @@ static bool plan_ack(struct tcb *tcb, struct plan *plan)
         return false;
     *plan = (struct plan){.seq = tcb_is_synchronized(tcb) ? acceptable_seq(tcb) : tcb->snd_nxt,
                           .flags = TCP_ACK,
-                          .cause = tcb->ack_cause,
+                          .cause = tcb->work->ack_cause,
                           .clause = "9293 3.8.6.3"};
     return true;
 }
@@ -447,9 +448,9 @@ static bool plan_ack(struct tcb *tcb, struct plan *plan)
 
 static bool plan_keepalive(struct tcb *tcb, struct plan *plan)
 {
-    if (!tcb->keepalive_now)
+    if (!tcb->work->keepalive_now)
         return false;
-    tcb->keepalive_now = false;
+    tcb->work->keepalive_now = false;
     if (tcb->snd_una != tcb->snd_nxt) /* MUST-26 */
         return false;
     *plan = (struct plan){.seq = tcb->snd_nxt - 1,
@@ -465,9 +466,11 @@ static bool plan_keepalive(struct tcb *tcb, struct plan *plan)
 static uint32_t free_receive_bytes(const struct tcb *tcb)
 {
     /* Where memory is short, no more is offered than is there: the window is smaller. */
-    size_t capacity = ring_capacity(&tcb->receive_ring, tcb->rcv_buffer_bytes);
+    size_t capacity = ring_capacity(&tcb->work->receive_ring, tcb->rcv_buffer_bytes);
 
-    return capacity > tcb->receive_ring.used ? (uint32_t)capacity - tcb->receive_ring.used : 0;
+    return capacity > tcb->work->receive_ring.used
+               ? (uint32_t)capacity - tcb->work->receive_ring.used
+               : 0;
 }
 
 /* The right edge to announce: it never moves back (SHLD-14), and forward only by a worthwhile step,
@@ -505,7 +508,8 @@ static uint16_t announce_window(struct tcb *tcb)
     /* Departure from SHLD-14: rounding up many times would let the edge creep beyond the buffer;
      * there it gives way by less than a unit, as RFC 7323 2.4 foresees. What was announced is still
      * accepted. */
-    if (raw * unit > wnd && tcb->receive_ring.used + raw * unit > tcb->rcv_buffer_bytes + unit)
+    if (raw * unit > wnd &&
+        tcb->work->receive_ring.used + raw * unit > tcb->rcv_buffer_bytes + unit)
         raw--;
     if (raw > UINT16_MAX)
         raw = UINT16_MAX;
@@ -666,10 +670,10 @@ static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
     if (occupied == 0)
         return true;
     if (plan->resent != NULL) {
-        records_resent(&tcb->in_flight, plan->resent, now_us);
+        records_resent(&tcb->work->in_flight, plan->resent, now_us);
         if (!plan->is_loss_probe)
             undo_on_resent(tcb, plan->resent);
-        tcb->recovery.send_one = false;
+        tcb->work->recovery.send_one = false;
         tcb->retransmit_count += tcp_segment_count(plan->len, tcb->snd_mss);
         tcb->resent_bytes += occupied;
         tcb_trace(tcb, (struct trace_event){.kind = TRACE_RETRANSMIT,
@@ -678,7 +682,7 @@ static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
                                                         plan->seq + occupied - tcb->iss,
                                                         plan->resent->transmission_count}});
     } else {
-        if (!records_append(&tcb->in_flight, plan->seq, plan->seq + occupied, now_us)) {
+        if (!records_append(&tcb->work->in_flight, plan->seq, plan->seq + occupied, now_us)) {
             tcb_timer_set(tcb, TIMER_RETRANSMIT, /* memory is short: try again then */
                           now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
             return false;
@@ -690,10 +694,11 @@ static bool remember_in_flight(struct tcb *tcb, const struct plan *plan)
     tcb->last_sent_us = now_us;
     pacing_on_sent(tcb, plan->len);
     window_on_sent(tcb, plan->len);
-    if (tcb->unanswered_since_us == NEVER)
-        tcb->unanswered_since_us = now_us;
-    bool is_repair = plan->resent != NULL && tcb->recovery.is_active; /* RFC 6675 6: MAY re-arm */
-    if (tcb->deadline_us[TIMER_RETRANSMIT] != NEVER && !is_repair)
+    if (tcb->work->unanswered_since_us == NEVER)
+        tcb->work->unanswered_since_us = now_us;
+    bool is_repair =
+        plan->resent != NULL && tcb->work->recovery.is_active; /* RFC 6675 6: MAY re-arm */
+    if (tcb->work->deadline_us[TIMER_RETRANSMIT] != NEVER && !is_repair)
         return true; /* it repeats data whose window has shrunk too */
     if (tcb->snd_wnd == 0 && tcb_is_synchronized(tcb) && plan->len > 0)
         arm_persist(tcb); /* a probe is repeated by the persist timer, not by the RTO */
@@ -722,8 +727,8 @@ static void after_ack(struct tcb *tcb, const struct plan *plan, const struct tcp
 {
     bool hole_is_untold = plan->len > 0 && seg->options.sack_count == 0 && sack_is_due(tcb);
 
-    tcb->unacked_bytes = tcb->rcv_nxt - seg->ack;
-    tcb->ack_now = tcb->ack_now && (hole_is_untold || tcb->unacked_bytes > 0);
+    tcb->work->unacked_bytes = tcb->rcv_nxt - seg->ack;
+    tcb->ack_now = tcb->ack_now && (hole_is_untold || tcb->work->unacked_bytes > 0);
     tcb->last_ack_sent = seg->ack;
     tcb_timer_clear(tcb, TIMER_DELAYED_ACK);
 }
@@ -738,7 +743,7 @@ static void fill_urgent(struct tcb *tcb, struct tcp_segment *seg)
 
     seg->flags |= TCP_URG;
     seg->urgent = ahead > UINT16_MAX ? UINT16_MAX : (uint16_t)ahead;
-    tcb->urgent_now = false;
+    tcb->work->urgent_now = false;
 }
 
 static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *out)
@@ -752,7 +757,8 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         if (tcb->state == TCPS_CLOSE_WAIT)
             tcp_set_state(tcb, TCPS_LAST_ACK, "our FIN is sent", "9293 3.10.4");
     }
-    *out = (struct packet_out){0};
+    out->payload[0] = out->payload[1] = (struct bytes){0};
+    out->segment_bytes = 0;
     struct tcp_segment seg = {
         .src_port = tcb->flow.id.local_port,
         .dst_port = tcb->flow.id.remote_port,
@@ -770,8 +776,8 @@ static bool emit(struct tcb *tcb, const struct plan *plan, struct packet_out *ou
         seg.wnd = window_behind(tcb, seg.ack);
     if (plan->len > 0) {
         uint32_t first = tcb_first_data_seq(tcb);
-        ring_spans(&tcb->send_ring, plan->seq - first, plan->len, out->payload);
-        if (plan->seq + plan->len == first + tcb->send_ring.used)
+        ring_spans(&tcb->work->send_ring, plan->seq - first, plan->len, out->payload);
+        if (plan->seq + plan->len == first + tcb->work->send_ring.used)
             seg.flags |= TCP_PSH; /* MUST-61 */
         if (plan->len > tcb->snd_mss && !plan->is_path_mtu_probe)
             out->segment_bytes = tcb->snd_mss;
@@ -829,7 +835,8 @@ bool tcp_syn_ack_was_sent(struct tcb *tcb)
         return false;
     (void)announce_syn_window(tcb);
     tcb->last_ack_sent = tcb->rcv_nxt;
-    records_at(&tcb->in_flight, 0)->transmission_count++; /* nobody knows when: no RTT sample */
+    records_at(&tcb->work->in_flight, 0)
+        ->transmission_count++; /* nobody knows when: no RTT sample */
     return true;
 }
 

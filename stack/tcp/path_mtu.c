@@ -57,12 +57,12 @@ void path_mtu_start(struct tcb *tcb)
 {
     uint16_t mtu = ip_path_mtu(tcb->stack, &tcb->flow.id.remote);
 
-    tcb->path = (struct path_mtu){.mtu = mtu, .search_high = mtu, .not_before_us = NEVER};
+    tcb->work->path = (struct path_mtu){.mtu = mtu, .search_high = mtu, .not_before_us = NEVER};
 }
 
 void path_mtu_on_established(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
     uint16_t limit = tcb_packet_limit(tcb);
 
     if (path->mtu < limit) {
@@ -80,9 +80,9 @@ void path_mtu_use(struct tcb *tcb, uint16_t mtu)
 {
     uint32_t old_mss = tcb->snd_mss;
 
-    tcb->path.mtu = mtu;
+    tcb->work->path.mtu = mtu;
     tcb_update_mss(tcb);
-    tcb->cc.mss = tcb->snd_mss;
+    tcb->work->cc.mss = tcb->snd_mss;
     if (tcb->snd_mss < old_mss)
         shrink_windows(tcb, old_mss);
 }
@@ -91,17 +91,17 @@ void path_mtu_use(struct tcb *tcb, uint16_t mtu)
  * counted in larger ones. */
 static void shrink_windows(struct tcb *tcb, uint32_t old_mss)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
 
     cc->cwnd = (uint32_t)((uint64_t)cc->cwnd * tcb->snd_mss / old_mss);
     cc->initial_cwnd = (uint32_t)((uint64_t)cc->initial_cwnd * tcb->snd_mss / old_mss);
     undo_disarm(tcb);
-    tcb->frto.step = FRTO_OFF;
+    tcb->work->frto.step = FRTO_OFF;
 }
 
 void path_mtu_tell_others(struct tcb *tcb)
 {
-    uint16_t mtu = tcb->path.mtu;
+    uint16_t mtu = tcb->work->path.mtu;
 
     /* What both ends take is no limit of the path. */
     ip_learn_path_mtu(tcb->stack, &tcb->flow.id.remote,
@@ -111,7 +111,7 @@ void path_mtu_tell_others(struct tcb *tcb)
 /* What was measured with larger segments no longer counts. */
 void path_mtu_lower(struct tcb *tcb, uint16_t mtu)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->acked = smaller(path->acked, mtu);
     path->sent = 0;
@@ -127,13 +127,13 @@ void path_mtu_lower(struct tcb *tcb, uint16_t mtu)
  * queue is. */
 static void lose_larger(struct tcb *tcb)
 {
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (record->end - record->start > tcb->snd_mss)
-            records_mark_lost(&tcb->in_flight, i, UINT32_MAX);
+            records_mark_lost(&tcb->work->in_flight, i, UINT32_MAX);
     }
-    tcb->recovery.send_one = true;
-    tcb->resend_cause = "the path takes smaller packets only (RFC 1191)";
+    tcb->work->recovery.send_one = true;
+    tcb->work->resend_cause = "the path takes smaller packets only (RFC 1191)";
     tcb_wants_output(tcb);
 }
 
@@ -155,7 +155,7 @@ void path_mtu_on_sent(struct tcb *tcb, uint32_t seq, uint32_t len, bool is_probe
  * sizes, the least of them has passed. */
 static void take_sample(struct tcb *tcb, uint32_t seq, uint32_t len)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
     uint32_t payload = len < tcb->snd_mss ? len : tcb->snd_mss;
     uint16_t size = (uint16_t)(tcb_header_bytes(tcb) + payload);
 
@@ -172,7 +172,7 @@ static void take_sample(struct tcb *tcb, uint32_t seq, uint32_t len)
 
 void path_mtu_on_ack(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->vanished_count = 0;
     path->has_reason = false;
@@ -192,7 +192,7 @@ void path_mtu_on_ack(struct tcb *tcb)
 
 void path_mtu_on_too_big(struct tcb *tcb, const struct icmp_error *error, uint32_t seq)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
     uint16_t mtu = claimed_mtu(tcb, error);
 
     if (mtu >= path->sent) /* a lie: a packet of that size would have passed */
@@ -221,13 +221,13 @@ static uint16_t claimed_mtu(const struct tcb *tcb, const struct icmp_error *erro
     uint16_t mtu = error->next_hop_mtu;
 
     if (mtu == 0)
-        mtu = search_plateau_below(smaller(error->quoted_bytes, tcb->path.sent));
+        mtu = search_plateau_below(smaller(error->quoted_bytes, tcb->work->path.sent));
     return mtu < tcb->config->path_mtu_min_bytes ? tcb->config->path_mtu_min_bytes : mtu;
 }
 
 static void believe(struct tcb *tcb, uint16_t mtu, const char *cause, const char *clause)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path_mtu_lower(tcb, mtu);
     path->is_guess = false;
@@ -239,7 +239,7 @@ static void believe(struct tcb *tcb, uint16_t mtu, const char *cause, const char
 
 void path_mtu_on_timeout(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     if (!tcb_is_synchronized(tcb))
         return;
@@ -255,8 +255,8 @@ void path_mtu_on_timeout(struct tcb *tcb)
 
 static bool is_sacked(const struct tcb *tcb, uint32_t seq)
 {
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (seq_in(seq, record->start, record->end - record->start))
             return record->sacked;
     }

@@ -99,7 +99,7 @@ static uint16_t size_between(uint16_t low, uint16_t high)
 
 void search_end(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->not_before_us = path->mtu < tcb_packet_limit(tcb)
                               ? tcb->stack->now_us + tcb->config->path_mtu_raise_us
@@ -109,7 +109,7 @@ void search_end(struct tcb *tcb)
 
 static void begin_search(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->search_high = path->next_probe = tcb_packet_limit(tcb);
     path->not_before_us = tcb->stack->now_us;
@@ -120,7 +120,7 @@ static void begin_search(struct tcb *tcb)
 /* The search goes on between `mtu` and `search_high`, `wait_us` from now. */
 static void narrow_search(struct tcb *tcb, uint64_t wait_us)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->next_probe = size_between(path->mtu, path->search_high);
     path->not_before_us = tcb->stack->now_us + wait_us;
@@ -134,12 +134,12 @@ static uint64_t pause_us(const struct tcb *tcb)
 {
     uint64_t rtt_us = tcb->rto.srtt_us != 0 ? tcb->rto.srtt_us : tcb->rto.rto_us;
 
-    return (tcb->cc.cwnd / tcb->snd_mss + 1) * rtt_us;
+    return (tcb->work->cc.cwnd / tcb->snd_mss + 1) * rtt_us;
 }
 
 static void on_probe_arrived(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->probe.is_out = false;
     path->acked = path->probe.size;
@@ -154,7 +154,7 @@ static void on_probe_arrived(struct tcb *tcb)
 static void on_probe_lost(struct tcb *tcb, uint16_t high, uint64_t wait_us, const char *cause,
                           const char *clause)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->probe.is_out = false;
     path_mtu_trace(tcb, PATH_MTU_PROBE_LOST, path->probe.size, cause, clause);
@@ -168,15 +168,15 @@ static void on_probe_lost(struct tcb *tcb, uint16_t high, uint64_t wait_us, cons
 /* Other connections may know, and what else passes is searched. */
 void search_on_guess_confirmed(struct tcb *tcb)
 {
-    tcb->path.is_guess = false;
-    tcb->path.checks_left = CHECKS_MAX;
+    tcb->work->path.is_guess = false;
+    tcb->work->path.checks_left = CHECKS_MAX;
     path_mtu_tell_others(tcb);
     begin_search(tcb);
 }
 
 void search_on_ack(struct tcb *tcb)
 {
-    const struct path_mtu *path = &tcb->path;
+    const struct path_mtu *path = &tcb->work->path;
 
     if (path->probe.is_out && seq_geq(tcb->snd_una, path->probe.end))
         on_probe_arrived(tcb);
@@ -186,7 +186,7 @@ void search_on_ack(struct tcb *tcb)
 
 static bool is_search_due(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     if (tcb->stack->now_us < path->not_before_us || path->is_guess || path->probe.is_out)
         return false;
@@ -198,7 +198,7 @@ static bool is_search_due(struct tcb *tcb)
 /* The next probe is to tell whether the size was really at fault. */
 static bool is_check(const struct tcb *tcb)
 {
-    return tcb->path.suspect > tcb->path.mtu && tcb->path.checks_left > 0;
+    return tcb->work->path.suspect > tcb->work->path.mtu && tcb->work->path.checks_left > 0;
 }
 
 /* RFC 4821 7.4: no losses, room for the probe and what shows its loss, and no duplicate ACKs that
@@ -209,19 +209,19 @@ uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window
 
     if (waiting <= tcb->snd_mss || !is_search_due(tcb))
         return 0;
-    uint32_t probe_bytes = tcb->path.next_probe - tcb_header_bytes(tcb);
+    uint32_t probe_bytes = tcb->work->path.next_probe - tcb_header_bytes(tcb);
     if (is_check(tcb) && tcb->snd_una == tcb->snd_nxt && waiting >= probe_bytes)
         return probe_bytes;
-    bool is_quiet = !tcb->recovery.is_active && !tcb->recovery.is_after_timeout &&
-                    tcb->recovery.dup_ack_count == 0 && tcb->in_flight.lost_bytes == 0 &&
-                    tcb->in_flight.sacked_bytes == 0;
+    bool is_quiet = !tcb->work->recovery.is_active && !tcb->work->recovery.is_after_timeout &&
+                    tcb->work->recovery.dup_ack_count == 0 &&
+                    tcb->work->in_flight.lost_bytes == 0 && tcb->work->in_flight.sacked_bytes == 0;
 
     return is_quiet && room >= probe_bytes + SEGMENTS_BEHIND * tcb->snd_mss ? probe_bytes : 0;
 }
 
 bool search_is_in_probe(const struct tcb *tcb, uint32_t seq)
 {
-    const struct path_mtu *path = &tcb->path;
+    const struct path_mtu *path = &tcb->work->path;
 
     return path->probe.is_out &&
            seq_in(seq, path->probe.start, path->probe.end - path->probe.start);
@@ -230,19 +230,20 @@ bool search_is_in_probe(const struct tcb *tcb, uint32_t seq)
 /* SACKs may have cut it. */
 bool path_mtu_is_of_probe(const struct tcb *tcb, const struct tx_record *record)
 {
-    return search_is_in_probe(tcb, record->start) && seq_leq(record->end, tcb->path.probe.end);
+    return search_is_in_probe(tcb, record->start) &&
+           seq_leq(record->end, tcb->work->path.probe.end);
 }
 
 /* Inconclusive (RFC 4821 7.6.4): the same again when the pause is over (7.4). */
 static void give_up_probe(struct tcb *tcb)
 {
-    tcb->path.probe.is_out = false;
-    tcb->path.not_before_us = tcb->stack->now_us + pause_us(tcb);
+    tcb->work->path.probe.is_out = false;
+    tcb->work->path.not_before_us = tcb->stack->now_us + pause_us(tcb);
 }
 
 void search_on_probe_sent(struct tcb *tcb, uint32_t seq, uint32_t len)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     path->probe.is_out = true;
     path->probe.start = seq;
@@ -263,14 +264,14 @@ void search_on_sent(struct tcb *tcb, uint32_t seq)
  * are still under way begin one. */
 static void resend_probe(struct tcb *tcb)
 {
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (path_mtu_is_of_probe(tcb, record))
-            records_mark_lost(&tcb->in_flight, i, UINT32_MAX);
+            records_mark_lost(&tcb->work->in_flight, i, UINT32_MAX);
     }
-    tcb->recovery.recover = tcb->snd_nxt;
-    tcb->recovery.send_one = true;
-    tcb->resend_cause = "the bytes of a lost path MTU probe";
+    tcb->work->recovery.recover = tcb->snd_nxt;
+    tcb->work->recovery.send_one = true;
+    tcb->work->resend_cause = "the bytes of a lost path MTU probe";
     tcb_wants_output(tcb);
 }
 
@@ -278,16 +279,16 @@ bool path_mtu_takes_loss(struct tcb *tcb)
 {
     bool is_lost = false, is_alone = true;
 
-    if (!tcb->path.probe.is_out)
+    if (!tcb->work->path.probe.is_out)
         return false;
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         is_lost = is_lost || (record->lost && path_mtu_is_of_probe(tcb, record));
         is_alone = is_alone && (!record->lost || path_mtu_is_of_probe(tcb, record));
     }
     if (is_lost && is_alone) {
         resend_probe(tcb);
-        on_probe_lost(tcb, tcb->path.probe.size - 1, pause_us(tcb),
+        on_probe_lost(tcb, tcb->work->path.probe.size - 1, pause_us(tcb),
                       "what was sent behind it has arrived; no sign of congestion",
                       "RFC 4821 7.6.2");
         return true;
@@ -303,12 +304,12 @@ void search_on_probe_too_big(struct tcb *tcb, uint16_t mtu)
 {
     resend_probe(tcb);
     on_probe_lost(tcb, mtu, pause_us(tcb), "a router says that it is too large", "RFC 4821 7.6.2");
-    tcb->path.next_probe = tcb->path.search_high;
+    tcb->work->path.next_probe = tcb->work->path.search_high;
 }
 
 void search_on_timeout(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
     bool is_head = path->probe.is_out && path->probe.start == tcb->snd_una;
 
     if (is_head && is_check(tcb) && --path->checks_left > 0)
@@ -324,7 +325,7 @@ void search_on_timeout(struct tcb *tcb)
 
 void search_on_silence(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
 
     if (path->has_reason || head_bytes(tcb) <= size_below(path->mtu))
         return; /* not its size is at fault */
@@ -342,8 +343,8 @@ void search_on_silence(struct tcb *tcb)
  * random this tells a run of bad luck from a black hole. */
 static bool has_as_large_one_passed(const struct tcb *tcb)
 {
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (record->sacked && record->end - record->start >= tcb->snd_mss)
             return true;
     }
@@ -353,9 +354,9 @@ static bool has_as_large_one_passed(const struct tcb *tcb)
 /* What goes out again when the timer fires; 0: the peer has no room for it, and need not answer. */
 static uint16_t head_bytes(const struct tcb *tcb)
 {
-    if (tcb->in_flight.count == 0)
+    if (tcb->work->in_flight.count == 0)
         return 0;
-    const struct tx_record *record = records_at(&tcb->in_flight, 0);
+    const struct tx_record *record = records_at(&tcb->work->in_flight, 0);
     uint32_t payload = record->end - record->start;
 
     if (payload > tcb->snd_mss)
@@ -377,7 +378,7 @@ static uint16_t size_below(uint16_t mtu)
  * says nothing any more. */
 static void suspect_black_hole(struct tcb *tcb)
 {
-    struct path_mtu *path = &tcb->path;
+    struct path_mtu *path = &tcb->work->path;
     uint16_t mtu = size_below(path->mtu);
 
     path->suspect = path->mtu;

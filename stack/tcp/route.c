@@ -43,5 +43,5 @@ void route_learn(struct tcb *tcb, const struct tcp_segment *seg)
         return;
     *tcb->learned_route = route;
     tcb_update_mss(tcb);
-    tcb->cc.mss = tcb->snd_mss;
+    tcb->work->cc.mss = tcb->snd_mss;
 }

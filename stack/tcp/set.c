@@ -41,7 +41,7 @@ static void switch_keepalive(struct tcb *tcb, bool on)
 static void switch_cork(struct tcb *tcb, bool on)
 {
     tcb->cork = on;
-    tcb->cork_is_over = false;
+    tcb->work->cork_is_over = false;
     if (!on)
         tcb_timer_clear(tcb, TIMER_CORK);
     tcb_wants_output(tcb);
@@ -118,6 +118,8 @@ int tcp_set(struct tcb *tcb, const char *name, uint64_t value)
         return TCP_ERR_INVALID;
     if (tcb->state == TCPS_CLOSED)
         return TCP_ERR_NOT_OPEN;
+    if (!tcb_wake(tcb))
+        return TCP_ERR_RESOURCES;
     if (set_switch(tcb, setting->name, value != 0))
         return TCP_OK;
     struct tcp_config *config = own_config(tcb);
@@ -130,5 +132,6 @@ int tcp_set(struct tcb *tcb, const char *name, uint64_t value)
 
 void tcp_set_keepalive(struct tcb *tcb, bool on)
 {
-    switch_keepalive(tcb, on);
+    if (tcb_wake(tcb)) /* else memory is short, and there is little left to keep */
+        switch_keepalive(tcb, on);
 }

@@ -39,11 +39,11 @@ unsigned tcp_readiness(const struct tcb *tcb)
     bool may_send =
         (tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_CLOSE_WAIT) && !tcb->fin_queued;
 
-    if (tcb->receive_ring.used > 0 || peer_has_closed(tcb) || tcb->error != TCP_OK)
+    if (tcb_readable_bytes(tcb) > 0 || peer_has_closed(tcb) || tcb->error != TCP_OK)
         readiness |= TCP_READABLE;
-    if (may_send && tcb->send_ring.used < tcb_send_limit(tcb))
+    if (may_send && tcb_send_queued_bytes(tcb) < tcb_send_limit(tcb))
         readiness |= TCP_WRITABLE;
-    if (queue_front(&tcb->accept_queue) != NULL)
+    if (tcb->state == TCPS_LISTEN && tcb->work->accept_count > 0)
         readiness |= TCP_ACCEPTABLE;
     if (tcb_is_synchronized(tcb))
         readiness |= TCP_CONNECTED;
@@ -73,15 +73,15 @@ static uint32_t resent_bytes(const struct tcb *tcb)
 {
     uint32_t sum = 0;
 
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (record->transmission_count > 1 && !record->lost && !record->sacked)
             sum += record->end - record->start;
     }
     return sum;
 }
 
-void tcp_status(const struct tcb *tcb, struct tcp_status *status)
+static void describe(const struct tcb *tcb, struct tcp_status *status)
 {
     *status = (struct tcp_status){
         .state = tcb->state,
@@ -94,8 +94,8 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .irs = tcb->irs,
         .rcv_nxt = tcb->rcv_nxt,
         .rcv_wnd = tcb_rcv_wnd(tcb),
-        .cwnd_bytes = tcb->cc.cwnd,
-        .ssthresh_bytes = tcb->cc.ssthresh,
+        .cwnd_bytes = tcb->work->cc.cwnd,
+        .ssthresh_bytes = tcb->work->cc.ssthresh,
         .in_flight_bytes = recovery_pipe(tcb),
         .path_mtu_bytes = (uint16_t)(tcb_header_bytes(tcb) + tcb->snd_mss),
         .snd_mss_bytes = tcb->snd_mss,
@@ -112,31 +112,31 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .rttvar_us = tcb->rto.rttvar_us,
         .rto_us = tcp_rto_current_us(&tcb->rto, tcb->config),
         .backoff_count = tcb->rto.backoff_count,
-        .send_queued_bytes = tcb->send_ring.used,
-        .receive_queued_bytes = tcb->receive_ring.used,
+        .send_queued_bytes = tcb->work->send_ring.used,
+        .receive_queued_bytes = tcb->work->receive_ring.used,
         .unsent_bytes = tcb->state == TCPS_CLOSED ? 0 : tcb_unsent_bytes(tcb),
-        .sacked_bytes = tcb->in_flight.sacked_bytes,
-        .lost_bytes = tcb->in_flight.lost_bytes,
+        .sacked_bytes = tcb->work->in_flight.sacked_bytes,
+        .lost_bytes = tcb->work->in_flight.lost_bytes,
         .resent_bytes = resent_bytes(tcb),
         .urgent_bytes = tcb_urgent_bytes(tcb),
-        .out_of_order_ranges = tcb->out_of_order.count,
+        .out_of_order_ranges = tcb->work->out_of_order.count,
         .bytes_sent = tcb->bytes_sent,
         .bytes_acked = tcb->bytes_acked,
         .bytes_received = tcb->bytes_received,
         .segments_sent = tcb->segments_sent,
         .segments_received = tcb->segments_received,
         .retransmit_count = tcb->retransmit_count,
-        .congestion_control = tcb->cc.ops != NULL
-                                  ? tcb->cc.ops->name
+        .congestion_control = tcb->work->cc.ops != NULL
+                                  ? tcb->work->cc.ops->name
                                   : congestion_ops_of(tcb->config->congestion)->name,
         .pacing_bytes_per_s = pacing_rate(tcb),
-        .delivery_rate_bytes_per_s = tcb->cc.rate != NULL ? tcb->cc.rate->shown : 0,
-        .delivery_is_app_limited = tcb->cc.rate != NULL && tcb->cc.rate->is_app_limited,
-        .in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout,
+        .delivery_rate_bytes_per_s = tcb->work->cc.rate != NULL ? tcb->work->cc.rate->shown : 0,
+        .delivery_is_app_limited = tcb->work->cc.rate != NULL && tcb->work->cc.rate->is_app_limited,
+        .in_recovery = tcb->work->recovery.is_active || tcb->work->recovery.is_after_timeout,
         .undo_count = tcb->undo_count,
         .loss_detection = loss_detection_names[detect_way(tcb)],
-        .min_rtt_us = tcb->rack.min_rtt.us,
-        .reo_wnd_us = tcb->rack.reo_wnd_us,
+        .min_rtt_us = tcb->work->rack.min_rtt.us,
+        .reo_wnd_us = tcb->work->rack.reo_wnd_us,
         .user_timeout_us = tcb_user_timeout_us(tcb),
         .remote_user_timeout_us = tcp_user_timeout_s(tcb->remote_uto) * 1000000,
         .send_buffer_bytes = tcb_send_limit(tcb),
@@ -150,10 +150,22 @@ void tcp_status(const struct tcb *tcb, struct tcp_status *status)
         .soft_error = tcb->soft_error,
     };
     for (int t = 0; t < TIMER_COUNT; t++)
-        status->deadline_us[t] = tcb->deadline_us[t];
-    for (unsigned i = 0; i < tcb->out_of_order.count && i < TCP_STATUS_RANGES_MAX; i++)
-        status->out_of_order[i] = (struct tcp_status_range){tcb->out_of_order.range[i].start,
-                                                            tcb->out_of_order.range[i].end};
+        status->deadline_us[t] = tcb->work->deadline_us[t];
+    for (unsigned i = 0; i < tcb->work->out_of_order.count && i < TCP_STATUS_RANGES_MAX; i++)
+        status->out_of_order[i] = (struct tcp_status_range){tcb->work->out_of_order.range[i].start,
+                                                            tcb->work->out_of_order.range[i].end};
+}
+
+void tcp_status(const struct tcb *tcb, struct tcp_status *status)
+{
+    struct tcb copy;
+    struct work work;
+
+    if (tcb->work == NULL) {
+        tcb_look_awake(tcb, &copy, &work);
+        tcb = &copy;
+    }
+    describe(tcb, status);
 }
 
 const char *tcp_state_name(enum tcp_state state)

@@ -156,7 +156,7 @@ bool syncookie_is_awaited(const struct tcb *listener)
 {
     const uint64_t valid_us = (uint64_t)COUNTS_VALID << COUNT_SHIFT;
 
-    return listener->cookie_sent_us != NEVER &&
+    return listener->work->cookie_sent_us != NEVER &&
            listener->config->syn_cookies != TCP_SYN_COOKIES_OFF &&
-           listener->stack->now_us - listener->cookie_sent_us < valid_us;
+           listener->stack->now_us - listener->work->cookie_sent_us < valid_us;
 }

@@ -37,21 +37,15 @@ struct tcb *tcb_new(struct stack *stack, const struct flow_id *id, enum tcp_stat
     tcb->flow.id = *id;
     tcb->flow.ref = flow_ref(FLOW_TCB, (uint32_t)number);
     tcb->stack = stack;
+    if (!tcb_take_work(tcb)) {
+        pool_give(&stack->tcp.tcbs, (uint32_t)number);
+        return NULL;
+    }
     tcb->state = state;
     tcb->config = config;
     tcb->shared_config = shared;
     if (shared != NULL)
         shared->holder_count++;
-    tcb->output_link.tcb = tcb;
-    tcb->ready_link.tcb = tcb;
-    tcb->list_link.tcb = tcb;
-    struct memory *memory = &stack->memory;
-    tcb->send_ring.account = tcb->receive_ring.account = memory;
-    tcb->out_of_order.account = tcb->in_flight.account = memory;
-    for (int t = 0; t < TIMER_COUNT; t++)
-        tcb->deadline_us[t] = NEVER;
-    tcb->unanswered_since_us = NEVER;
-    tcb->cookie_sent_us = NEVER;
     tcb->peer_mss = 536; /* until the peer says otherwise: MUST-15 */
     tcb->rcv_buffer_bytes = config->receive_buffer_bytes;
     tcp_rto_init(&tcb->rto, config);
@@ -71,19 +65,13 @@ void tcb_free(struct tcb *tcb)
 
     if (tcb->shared_config != NULL)
         shared_config_release(tcb->stack, tcb->shared_config);
-    ring_release(&tcb->send_ring);
-    ring_release(&tcb->receive_ring);
-    ranges_free(&tcb->out_of_order);
-    records_free(&tcb->in_flight);
-    congestion_stop(&tcb->cc);
+    tcb_free_work(tcb);
     memory_give(memory, tcb->learned_route, sizeof *tcb->learned_route);
     pool_give(&tcb->stack->tcp.tcbs, flow_number(tcb->flow.ref));
 }
 
-void tcb_trace(const struct tcb *tcb, struct trace_event event)
+void tcb_tell(const struct tcb *tcb, struct trace_event event)
 {
-    if (tcb->stack->config.trace == NULL)
-        return;
     event.flow = &tcb->flow.id;
     event.tcb = tcb;
     stack_trace(tcb->stack, &event);
@@ -105,15 +93,19 @@ void tcp_set_state(struct tcb *tcb, enum tcp_state next, const char *why, const 
 /* Everything that a CLOSED connection no longer needs; what was received stays to be read. */
 static void stop_everything(struct tcb *tcb)
 {
-    for (int t = 0; t < TIMER_COUNT; t++)
-        tcb->deadline_us[t] = NEVER;
+    struct work *work = tcb->work;
+
     tcb->ack_now = false;
-    tcb->probe_now = false;
-    tcb->urgent_now = false;
-    tcb->keepalive_now = false;
-    ring_release(&tcb->send_ring);
-    records_free(&tcb->in_flight);
-    ranges_free(&tcb->out_of_order);
+    if (work == NULL) /* asleep */
+        return;
+    for (int t = 0; t < TIMER_COUNT; t++)
+        work->deadline_us[t] = NEVER;
+    work->probe_now = false;
+    work->urgent_now = false;
+    work->keepalive_now = false;
+    ring_release(&work->send_ring);
+    records_free(&work->in_flight);
+    ranges_free(&work->out_of_order);
 }
 
 void tcb_fail(struct tcb *tcb, enum tcp_err error, const char *why, const char *clause)
@@ -145,6 +137,7 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
         tcb_notify(tcb->listener);
     }
     tcb_watch_silence(tcb);
+    tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + SLEEP_US);
     tcb_wants_output(tcb);
 }
 
@@ -152,7 +145,7 @@ void tcb_establish(struct tcb *tcb, const char *why, const char *clause)
  * store: the wheel fires at the old time and is set again (lazy re-arming). */
 void tcb_timer_set(struct tcb *tcb, enum tcp_timer timer, uint64_t deadline_us)
 {
-    tcb->deadline_us[timer] = deadline_us;
+    tcb->work->deadline_us[timer] = deadline_us;
     if (!wheel_is_set(&tcb->flow.links.timer) || deadline_us < tcb->flow.timer_at_us)
         tcb_wake_at(tcb, deadline_us);
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_ARMED,
@@ -169,13 +162,13 @@ void tcb_wake_at(struct tcb *tcb, uint64_t at_us)
 
 void tcb_timer_clear(struct tcb *tcb, enum tcp_timer timer)
 {
-    tcb->deadline_us[timer] = NEVER;
+    tcb->work->deadline_us[timer] = NEVER;
 }
 
 void tcb_watch_silence(struct tcb *tcb)
 {
-    tcb->keepalive_probe_count = 0;
-    tcb->keepalive_now = false;
+    tcb->work->keepalive_probe_count = 0;
+    tcb->work->keepalive_now = false;
     if (tcb_is_kept_alive(tcb))
         tcb_timer_set(tcb, TIMER_KEEPALIVE, tcb->last_heard_us + tcb_keepalive_idle_us(tcb));
     else
@@ -190,7 +183,7 @@ void tcb_wants_output(struct tcb *tcb)
 void tcb_ack_now(struct tcb *tcb, const char *cause)
 {
     tcb->ack_now = true;
-    tcb->ack_cause = cause;
+    tcb->work->ack_cause = cause;
     tcb_wants_output(tcb);
 }
 
@@ -233,8 +226,8 @@ void tcb_update_mss(struct tcb *tcb)
     enum { SND_MSS_MIN_BYTES = 16 };
     uint32_t packet_bytes = tcb_packet_limit(tcb), header = tcb_header_bytes(tcb);
 
-    if (tcb->path.mtu < packet_bytes)
-        packet_bytes = tcb->path.mtu;
+    if (tcb->work->path.mtu < packet_bytes)
+        packet_bytes = tcb->work->path.mtu;
     tcb->snd_mss = packet_bytes > header + SND_MSS_MIN_BYTES
                        ? packet_bytes - header /* 9293 3.7.1 */
                        : SND_MSS_MIN_BYTES;
@@ -246,7 +239,7 @@ uint32_t tcb_urgent_bytes(const struct tcb *tcb)
         return 0;
     bool fin_is_taken = tcb->peer_fin && seq_gt(tcb->rcv_nxt, tcb->fin_seq);
     uint32_t text_end = fin_is_taken ? tcb->fin_seq : tcb->rcv_nxt;
-    uint32_t consumed = text_end - tcb->receive_ring.used;
+    uint32_t consumed = text_end - tcb_readable_bytes(tcb);
     uint32_t up = fin_is_taken ? seq_min(tcb->rcv_up, tcb->fin_seq) : tcb->rcv_up;
 
     return seq_gt(up, consumed) ? up - consumed : 0;
@@ -259,21 +252,24 @@ uint32_t tcb_unsent_bytes(const struct tcb *tcb)
 
     if (tcb->fin_sent && sent > 0)
         sent--;
-    return tcb->send_ring.used - sent;
+    return tcb->work->send_ring.used - sent;
 }
 
 uint32_t tcb_send_limit(const struct tcb *tcb)
 {
     const struct tcp_config *config = tcb->config;
-    uint64_t wanted = 2 * (uint64_t)tcb->cc.cwnd;
+    uint64_t wanted = 2 * (uint64_t)(tcb->work != NULL ? tcb->work->cc.cwnd : tcb->slumber.cwnd);
 
     if (wanted > config->send_buffer_max_bytes)
         wanted = config->send_buffer_max_bytes;
     if (wanted < config->send_buffer_bytes)
         wanted = config->send_buffer_bytes;
-    if (tcb->send_ring.used < tcb->send_ring.size && tcb->send_ring.size <= wanted)
+    if (tcb->work == NULL)
+        return (uint32_t)wanted;
+    const struct ring *ring = &tcb->work->send_ring;
+    if (ring->used < ring->size && ring->size <= wanted)
         return (uint32_t)wanted; /* there is room in any case: nobody is asked */
-    return (uint32_t)ring_capacity(&tcb->send_ring, wanted);
+    return (uint32_t)ring_capacity(ring, wanted);
 }
 
 /* ---- the user time-out, RFC 5482

@@ -22,6 +22,7 @@
 #include "recovery/tlp.h"
 #include "recovery/undo.h"
 #include "ring.h"
+#include "sleep.h"
 #include "shared_config.h"
 
 /* An empty buffer's memory is given back after so long. */
@@ -45,114 +46,125 @@ struct recovery {
     bool has_rescued;            /* RFC 6675 4, NextSeg rule 4: once per recovery */
 };
 
-struct tcb {
-    struct flow flow; /* first: the links by which table and wheel know it */
-    struct stack *stack;
-    const struct tcp_config *config;
-    struct shared_config *shared_config; /* NULL: the stack's own */
-    enum tcp_state state;
-    enum tcp_err error;      /* what ended it */
-    enum tcp_err soft_error; /* 9293 3.9.2.2, MUST-47 */
-
-    /* Who holds it. */
-    struct tcb *listener;        /* the one it came from, until accepted; NULL: none */
-    struct queue_link list_link; /* among the listeners, or those closed, or in one of a
-                                    listener's two queues: */
-    struct queue handshaking;    /* in SYN-RECEIVED, unless they are records */
-    struct queue accept_queue;   /* complete */
-    unsigned handshaking_count, accept_count; /* the former with the records */
-    uint64_t cookie_sent_us;                  /* a listener's last SYN cookie; NEVER: none yet */
-    bool is_held;                             /* by the application */
-    bool is_in_accept_queue;
-    bool is_retired;   /* CLOSED and out of the table; waits for tcp_close() */
-    bool passive_open; /* MUST-11 */
-    void *context;
-    unsigned last_readiness;
-    struct queue_link output_link, ready_link;
-
-    /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled (REC-1). */
-    uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
-    uint8_t snd_wnd_shift;
-    uint32_t snd_up; /* SND.UP: the octet behind the urgent data (MUST-62) */
-    bool has_snd_up; /* urgent data is not all acknowledged yet */
-    bool fin_queued; /* our FIN follows the bytes in the ring */
-    bool fin_sent;
-    uint32_t snd_mss;  /* payload of a full segment: peer's MSS or ours, options deducted */
-    uint16_t peer_mss; /* what the peer announced */
-    struct source_route *learned_route; /* how to answer (MUST-53); NULL: the direct way */
-    struct path_mtu path;
-
-    /* Receive sequence variables. */
-    uint32_t irs, rcv_nxt;
-    uint32_t rcv_adv; /* right edge announced: RCV.NXT + RCV.WND; it never moves back (SHLD-14) */
-    uint8_t rcv_wnd_shift;
-    bool rcv_wnd_is_closed;    /* no window was announced last, though a crumb may be left of it */
-    uint32_t rcv_buffer_bytes; /* what the window is made of; grows with use */
-    uint32_t rcv_mss;          /* largest segment seen: what "full-sized" means for ACKs */
-    uint32_t rcv_up;           /* RCV.UP */
-    bool has_rcv_up;
-    struct tcp_sack_block duplicate; /* text that arrived twice, to be reported (RFC 2883) */
-    bool peer_fin;                   /* a FIN waits at fin_seq, perhaps behind a hole */
-    uint32_t fin_seq;
-
-    /* Options negotiated. */
-    bool window_scaling, timestamps, sack;
-    uint32_t ts_offset;     /* added to the clock for TSval */
-    uint32_t ts_recent;     /* TS.Recent, RFC 7323 4.3 */
-    uint64_t ts_recent_us;  /* when it was set: it is valid for 24 days */
-    uint32_t last_ack_sent; /* Last.ACK.sent */
-
-    struct ecn ecn;
-    uint8_t rcv_tos; /* of the last acceptable segment, MAY-9 */
-
+/* What a connection needs only while something is under way: in flight, waiting to be sent or to be
+ * read, or a timer other than the keep-alive's. One that has been idle for TCB_IDLE_US gives it
+ * back, so that a million idle connections cost a TCB each and no more; see sleep.h. */
+struct work {
     struct ring send_ring; /* from SND.UNA (or ISS+1) on: in flight, then waiting */
     struct ring receive_ring;
     struct ranges out_of_order;
     struct tx_records in_flight;
-    struct tcp_rto rto;
     struct rack rack;
     struct tlp tlp;
     struct undo undo;
     struct frto frto;
     struct congestion cc;
     struct recovery recovery;
+    struct path_mtu path;
+    struct tcp_sack_block duplicate; /* text that arrived twice, to be reported (RFC 2883) */
+
+    /* A listener's. */
+    struct queue handshaking;  /* its connections in SYN-RECEIVED, unless they are records */
+    struct queue accept_queue; /* complete ones */
+    unsigned handshaking_count, accept_count; /* the former with the records */
+    uint64_t cookie_sent_us;                  /* the last SYN cookie; NEVER: none yet */
 
     /* What output has been asked for. */
-    bool ack_now;
-    bool probe_now;     /* send despite a window that is closed or too small */
-    bool urgent_now;    /* the peer does not know yet that urgent data is ahead */
-    bool keepalive_now; /* a keep-alive probe is due */
     const char *ack_cause;
     const char *resend_cause; /* why lost ranges are sent again */
     uint32_t unacked_bytes;   /* received since the last ACK went out */
+    bool probe_now;           /* send despite a window that is closed or too small */
+    bool urgent_now;          /* the peer does not know yet that urgent data is ahead */
+    bool keepalive_now;       /* a keep-alive probe is due */
+    bool cork_is_over;        /* what waits goes out: cork_limit_us has passed */
+    bool was_refused;         /* a timer has sent something into a closed window, since it closed */
 
     uint64_t deadline_us[TIMER_COUNT];
     uint64_t unanswered_since_us; /* the first transmission that waits for an answer; NEVER: none */
-    uint64_t progress_us;         /* when SND.UNA advanced last, or the application let go */
-    uint64_t last_sent_us;        /* when something that counts in sequence numbers left last */
-    bool has_unwanted_ack;
-    uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
-    unsigned probe_count;     /* zero-window probes in a row */
+    unsigned probe_count;         /* zero-window probes in a row */
     unsigned unanswered_probe_count; /* those since the last answer */
-    bool was_refused;    /* a timer has sent something into a closed window, since it closed */
-    bool keepalive;      /* MUST-24 */
-    bool nagle, cork;    /* MUST-17, MAY-16. These and keepalive are here and not in a copy of
-                            the configuration, because servers set them on each connection */
-    bool cork_is_over;   /* what waits goes out: cork_limit_us has passed */
-    bool uto_now;        /* the peer is to hear of our user time-out, RFC 5482 */
-    uint16_t remote_uto; /* REMOTE_UTO as its option had it; 0: none yet */
-    unsigned keepalive_probe_count; /* keep-alive probes in a row that were not answered */
-    uint64_t last_heard_us;         /* when the peer was heard last, see tcp_arrives() */
-    bool trouble_reported;          /* R1 passed, SHLD-9 */
+    unsigned keepalive_probe_count;  /* keep-alive probes in a row that were not answered */
 
     /* Receive buffer autotuning: bytes read by the application in this round trip. */
     uint64_t autotune_start_us;
     uint64_t autotune_bytes, autotune_last_bytes; /* in the round trip before */
+};
+
+struct tcb {
+    struct flow flow; /* first: the links by which table and wheel know it */
+    struct stack *stack;
+    const struct tcp_config *config;
+    struct shared_config *shared_config; /* NULL: the stack's own */
+    struct work *work;                   /* NULL: asleep */
+    struct slumber slumber;              /* what is remembered of it then */
+    enum tcp_state state : 8;
+    enum tcp_err error : 8;      /* what ended it */
+    enum tcp_err soft_error : 8; /* 9293 3.9.2.2, MUST-47 */
+
+    /* Who holds it. */
+    bool is_held; /* by the application */
+    bool is_in_accept_queue;
+    bool is_retired;      /* CLOSED and out of the table; waits for tcp_close() */
+    bool passive_open;    /* MUST-11 */
+    bool may_sleep;       /* it has been idle for long enough */
+    struct tcb *listener; /* the one it came from, until accepted; NULL: none */
+    unsigned last_readiness;
+    void *context;
+    struct queue_link list_link; /* among the listeners, or those closed, or in one of a listener's
+                                    two queues */
+    struct queue_link output_link, ready_link;
+
+    /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled (REC-1). */
+    uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
+    uint32_t snd_up;     /* SND.UP: the octet behind the urgent data (MUST-62) */
+    uint32_t snd_mss;    /* payload of a full segment: peer's MSS or ours, options deducted */
+    uint16_t peer_mss;   /* what the peer announced */
+    uint16_t remote_uto; /* REMOTE_UTO as its option had it; 0: none yet */
+    uint8_t snd_wnd_shift;
+    bool has_snd_up; /* urgent data is not all acknowledged yet */
+    bool fin_queued; /* our FIN follows the bytes in the ring */
+    bool fin_sent;
+
+    /* Receive sequence variables. */
+    uint32_t irs, rcv_nxt;
+    uint32_t rcv_adv; /* right edge announced: RCV.NXT + RCV.WND; it never moves back (SHLD-14) */
+    uint32_t rcv_buffer_bytes; /* what the window is made of; grows with use */
+    uint32_t rcv_mss;          /* largest segment seen: what "full-sized" means for ACKs */
+    uint32_t rcv_up;           /* RCV.UP */
+    uint32_t fin_seq;
+    uint8_t rcv_wnd_shift;
+    bool rcv_wnd_is_closed; /* no window was announced last, though a crumb may be left of it */
+    bool has_rcv_up;
+    bool peer_fin;   /* a FIN waits at fin_seq, perhaps behind a hole */
+    uint8_t rcv_tos; /* of the last acceptable segment, MAY-9 */
+
+    /* Options negotiated. */
+    bool window_scaling, timestamps, sack;
+    uint32_t ts_offset;     /* added to the clock for TSval */
+    uint32_t ts_recent;     /* TS.Recent, RFC 7323 4.3 */
+    uint32_t last_ack_sent; /* Last.ACK.sent */
+    struct ecn ecn;
+    uint64_t ts_recent_us;              /* when it was set: it is valid for 24 days */
+    struct source_route *learned_route; /* how to answer (MUST-53); NULL: the direct way */
+    struct tcp_rto rto;
+
+    bool ack_now;
+    bool keepalive;        /* MUST-24 */
+    bool nagle, cork;      /* MUST-17, MAY-16. These and keepalive are here and not in a copy of
+                              the configuration, because servers set them on each connection */
+    bool uto_now;          /* the peer is to hear of our user time-out, RFC 5482 */
+    bool trouble_reported; /* R1 passed, SHLD-9 */
+    bool has_unwanted_ack;
+    uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
+    uint64_t progress_us;     /* when SND.UNA advanced last, or the application let go */
+    uint64_t last_sent_us;    /* when something that counts in sequence numbers left last */
+    uint64_t last_heard_us;   /* when the peer was heard last, see tcp_arrives() */
 
     uint64_t bytes_sent, bytes_acked, bytes_received;
-    uint64_t segments_sent, segments_received, retransmit_count;
-    unsigned undo_count;                    /* reductions of the window that were taken back */
+    uint64_t segments_sent, segments_received;
     uint64_t resent_bytes, duplicate_bytes; /* sent again; reported by the peer as duplicates */
+    uint32_t retransmit_count;
+    uint32_t undo_count; /* reductions of the window that were taken back */
 };
 
 /* A TCB in `state`, in no table or queue yet; NULL when memory or connections_max is exhausted. */
@@ -201,7 +213,10 @@ void tcb_ack_now(struct tcb *tcb, const char *cause);
 void tcb_notify(struct tcb *tcb);
 
 /* Emit an event of this connection; `event` needs kind, cause, clause and its part of the union. */
-void tcb_trace(const struct tcb *tcb, struct trace_event event);
+void tcb_tell(const struct tcb *tcb, struct trace_event event);
+/* The same; without a sink the event is not even made. */
+#define tcb_trace(tcb, ...) \
+    ((tcb)->stack->config.trace != NULL ? tcb_tell(tcb, __VA_ARGS__) : (void)0)
 
 /* Our SYN has been acknowledged. Asked of the state, not of SND.UNA: after 4 GiB that is ISS again.
  */
@@ -262,6 +277,17 @@ static inline uint32_t tcb_rcv_wnd(const struct tcb *tcb)
 static inline uint32_t tcb_snd_edge(const struct tcb *tcb)
 {
     return tcb->snd_una + tcb->snd_wnd;
+}
+
+/* What the application has not read yet, and what lies in the send ring. */
+static inline uint32_t tcb_readable_bytes(const struct tcb *tcb)
+{
+    return tcb->work != NULL ? tcb->work->receive_ring.used : 0;
+}
+
+static inline uint32_t tcb_send_queued_bytes(const struct tcb *tcb)
+{
+    return tcb->work != NULL ? tcb->work->send_ring.used : 0;
 }
 
 /* Bytes of the send ring that have not been sent yet. */

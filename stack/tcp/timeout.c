@@ -13,7 +13,6 @@ static void on_retransmit(struct tcb *tcb);
 static void on_persist(struct tcb *tcb);
 static void on_delayed_ack(struct tcb *tcb);
 static void on_time_wait(struct tcb *tcb);
-static void on_idle(struct tcb *tcb);
 static void on_keepalive(struct tcb *tcb);
 static void on_cork(struct tcb *tcb);
 static void on_linger(struct tcb *tcb);
@@ -26,7 +25,7 @@ static void (*const on_expiry[TIMER_COUNT])(struct tcb *tcb) = {
     [TIMER_PERSIST] = on_persist,
     [TIMER_DELAYED_ACK] = on_delayed_ack,
     [TIMER_TIME_WAIT] = on_time_wait,
-    [TIMER_IDLE] = on_idle,
+    [TIMER_IDLE] = tcb_on_idle_timer,
     [TIMER_KEEPALIVE] = on_keepalive,
     [TIMER_CORK] = on_cork,
     [TIMER_LINGER] = on_linger,
@@ -38,9 +37,9 @@ static void trace_fired(const struct tcb *tcb, int timer)
     unsigned count = tcb->rto.backoff_count;
 
     if (timer == TIMER_PERSIST)
-        count = tcb->probe_count;
+        count = tcb->work->probe_count;
     if (timer == TIMER_KEEPALIVE)
-        count = tcb->keepalive_probe_count;
+        count = tcb->work->keepalive_probe_count;
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_TIMER_FIRED,
                                         .u.timer = {.timer = timer,
                                                     .deadline_us = tcb->stack->now_us,
@@ -52,15 +51,15 @@ void tcp_on_time(struct tcb *tcb)
     uint64_t next_us = NEVER;
 
     for (int t = 0; t < TIMER_COUNT; t++) {
-        if (tcb->deadline_us[t] > tcb->stack->now_us)
+        if (tcb->work->deadline_us[t] > tcb->stack->now_us)
             continue;
-        tcb->deadline_us[t] = NEVER;
+        tcb->work->deadline_us[t] = NEVER;
         trace_fired(tcb, t);
         on_expiry[t](tcb);
     }
     for (int t = 0; t < TIMER_COUNT; t++)
-        if (tcb->deadline_us[t] < next_us)
-            next_us = tcb->deadline_us[t];
+        if (tcb->work->deadline_us[t] < next_us)
+            next_us = tcb->work->deadline_us[t];
     if (next_us != NEVER)
         tcb_wake_at(tcb, next_us);
 }
@@ -93,7 +92,7 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
     uint64_t now_us = tcb->stack->now_us;
     uint64_t r2_us = r2_of(tcb);
     bool is_unanswered =
-        tcb->unanswered_since_us != NEVER && now_us - tcb->unanswered_since_us >= r2_us;
+        tcb->work->unanswered_since_us != NEVER && now_us - tcb->work->unanswered_since_us >= r2_us;
     /* Departure from MUST-37 and SHLD-17, as 9293 3.8.6.1 allows by way of RFC 6429: nobody is left
      * who could abort it, and a peer that never opens its window would keep it for ever. */
     bool is_orphan = !tcb->is_held && tcb->listener == NULL && now_us - tcb->progress_us >= r2_us;
@@ -126,7 +125,8 @@ static bool gave_up(struct tcb *tcb, unsigned attempts)
 static uint64_t before_r2(const struct tcb *tcb, uint64_t wait_us)
 {
     uint64_t now_us = tcb->stack->now_us;
-    uint64_t since_us = tcb->unanswered_since_us == NEVER ? now_us : tcb->unanswered_since_us;
+    uint64_t since_us =
+        tcb->work->unanswered_since_us == NEVER ? now_us : tcb->work->unanswered_since_us;
     uint64_t passed_us = now_us - since_us;
     uint64_t left_us = r2_of(tcb) > passed_us ? r2_of(tcb) - passed_us : 0;
 
@@ -139,7 +139,8 @@ void tcp_bring_r2_forward(struct tcb *tcb)
     uint64_t due_us = before_r2(tcb, NEVER / 2);
 
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
-        if (tcb->deadline_us[timers[i]] != NEVER && tcb->deadline_us[timers[i]] > due_us)
+        if (tcb->work->deadline_us[timers[i]] != NEVER &&
+            tcb->work->deadline_us[timers[i]] > due_us)
             tcb_timer_set(tcb, timers[i], due_us);
 }
 
@@ -160,13 +161,14 @@ static void on_probe(struct tcb *tcb)
 static void on_retransmit(struct tcb *tcb)
 {
     tcb->ecn.holds = false;
-    if (tcb->in_flight.count == 0) { /* ECN held new data back, or memory was short: try again */
+    if (tcb->work->in_flight.count ==
+        0) { /* ECN held new data back, or memory was short: try again */
         tcb_wants_output(tcb);
         return;
     }
     if (gave_up(tcb, tcb->rto.backoff_count + 1))
         return;
-    tcb->was_refused |= tcb->snd_wnd == 0;
+    tcb->work->was_refused |= tcb->snd_wnd == 0;
     path_mtu_on_timeout(tcb);
     recovery_on_timeout(tcb);
     tcp_rto_back_off(&tcb->rto); /* (5.5) */
@@ -179,19 +181,21 @@ static void on_retransmit(struct tcb *tcb)
  * larger one. A window that has shrunk to nothing is probed in the same way (MUST-35). */
 static void on_persist(struct tcb *tcb)
 {
-    bool is_moot = tcb->snd_wnd > 0 && tcb->in_flight.count > 0; /* data could be sent after all */
-    if (is_moot || gave_up(tcb, tcb->unanswered_probe_count))
+    bool is_moot =
+        tcb->snd_wnd > 0 && tcb->work->in_flight.count > 0; /* data could be sent after all */
+    if (is_moot || gave_up(tcb, tcb->work->unanswered_probe_count))
         return;
-    tcb->probe_count++;
-    tcb->unanswered_probe_count++;
-    tcb->was_refused |= tcb->snd_wnd == 0;
+    tcb->work->probe_count++;
+    tcb->work->unanswered_probe_count++;
+    tcb->work->was_refused |= tcb->snd_wnd == 0;
     tcb_timer_set(tcb, TIMER_PERSIST, before_r2(tcb, tcp_persist_us(tcb)));
-    if (tcb->in_flight.count > 0) { /* the probe is still unacknowledged: the same octet again */
-        records_mark_lost(&tcb->in_flight, 0, UINT32_MAX);
-        tcb->recovery.send_one = true;
-        tcb->resend_cause = "zero-window probe, again";
+    if (tcb->work->in_flight.count >
+        0) { /* the probe is still unacknowledged: the same octet again */
+        records_mark_lost(&tcb->work->in_flight, 0, UINT32_MAX);
+        tcb->work->recovery.send_one = true;
+        tcb->work->resend_cause = "zero-window probe, again";
     } else {
-        tcb->probe_now = true;
+        tcb->work->probe_now = true;
     }
     tcb_wants_output(tcb);
 }
@@ -208,17 +212,6 @@ static void on_time_wait(struct tcb *tcb)
         tcb_fail(tcb, TCP_OK, "2 MSL have passed", "9293 3.10.8");
     else if (tcb->state == TCPS_FIN_WAIT_2)
         tcb_fail(tcb, TCP_OK, "the peer's FIN does not come", NULL);
-}
-
-static void on_idle(struct tcb *tcb)
-{
-    records_release(&tcb->in_flight);
-    if (tcb->send_ring.used == 0)
-        ring_release(&tcb->send_ring);
-    if (tcb->receive_ring.used == 0 && tcb->out_of_order.count == 0) {
-        ring_release(&tcb->receive_ring);
-        ranges_free(&tcb->out_of_order);
-    }
 }
 
 /* 9293 3.8.4. The timer is not moved by each segment that arrives: it expires, sees when the peer
@@ -240,13 +233,13 @@ static void on_keepalive(struct tcb *tcb)
         tcb_watch_silence(tcb);
         return;
     }
-    if (tcb->keepalive_probe_count >= config->keepalive_count) { /* at least 2: MUST-29 */
+    if (tcb->work->keepalive_probe_count >= config->keepalive_count) { /* at least 2: MUST-29 */
         tcp_send_reset(tcb, "gives up: no answer to keep-alive probes");
         tcb_fail(tcb, TCP_ERR_TIMED_OUT, "no answer to keep-alive probes", "9293 3.8.4");
         return;
     }
-    tcb->keepalive_probe_count++;
-    tcb->keepalive_now = true;
+    tcb->work->keepalive_probe_count++;
+    tcb->work->keepalive_now = true;
     tcb_timer_set(tcb, TIMER_KEEPALIVE, now_us + config->keepalive_interval_us);
     tcb_wants_output(tcb);
 }
@@ -254,7 +247,7 @@ static void on_keepalive(struct tcb *tcb)
 /* MUST-60: the application has kept cork in for long enough. */
 static void on_cork(struct tcb *tcb)
 {
-    tcb->cork_is_over = true;
+    tcb->work->cork_is_over = true;
     tcb_wants_output(tcb);
 }
 

@@ -151,8 +151,8 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
         return NULL;
     tcb->passive_open = true;
     tcb->listener = listener;
-    listener->handshaking_count++;
-    queue_join(&listener->handshaking, &tcb->list_link);
+    listener->work->handshaking_count++;
+    queue_join(&listener->work->handshaking, &tcb->list_link);
     layer_choose_numbers(tcb);
     layer_adopt(tcb);
     return tcb;
@@ -160,7 +160,7 @@ struct tcb *layer_new_child(struct tcb *listener, const struct flow_id *id)
 
 struct tcb *tcp_accept(struct tcb *listener)
 {
-    struct tcb *tcb = queue_front(&listener->accept_queue);
+    struct tcb *tcb = queue_front(&listener->work->accept_queue);
 
     if (tcb == NULL)
         return NULL;
@@ -180,7 +180,7 @@ struct tcb *tcp_accept(struct tcb *listener)
  * Not done: a PUSH flag (MAY-15) and a FLUSH call (MAY-14) beside it: taking the cork out is both.
  */
 
-static enum tcp_err may_send(const struct tcb *tcb)
+static enum tcp_err may_send(struct tcb *tcb)
 {
     if (tcb->error != TCP_OK)
         return tcb->error;
@@ -189,7 +189,9 @@ static enum tcp_err may_send(const struct tcb *tcb)
     case TCPS_SYN_RECEIVED:
     case TCPS_ESTABLISHED:
     case TCPS_CLOSE_WAIT:
-        return tcb->fin_queued ? TCP_ERR_CLOSING : TCP_OK;
+        if (tcb->fin_queued)
+            return TCP_ERR_CLOSING;
+        return tcb_wake(tcb) ? TCP_OK : TCP_ERR_RESOURCES;
     case TCPS_FIN_WAIT_1:
     case TCPS_FIN_WAIT_2:
     case TCPS_CLOSING:
@@ -210,7 +212,7 @@ ptrdiff_t tcp_send(struct tcb *tcb, const uint8_t *data, size_t len)
 
     if (error != TCP_OK)
         return error;
-    size_t accepted = ring_write(&tcb->send_ring, data, len, tcb_send_limit(tcb));
+    size_t accepted = ring_write(&tcb->work->send_ring, data, len, tcb_send_limit(tcb));
     tcb->last_readiness = tcp_readiness(tcb);
     if (accepted > 0)
         tcb_wants_output(tcb);
@@ -226,10 +228,10 @@ ptrdiff_t tcp_send_urgent(struct tcb *tcb, const uint8_t *data, size_t len)
     if (accepted <= 0) /* 3.8.5: at least one octet goes with an urgent indication */
         return accepted;
     bool peer_knows = tcb->has_snd_up && seq_gt(tcb->snd_up, tcb->snd_nxt);
-    tcb->snd_up = tcb_first_data_seq(tcb) + (uint32_t)tcb->send_ring.used;
+    tcb->snd_up = tcb_first_data_seq(tcb) + (uint32_t)tcb->work->send_ring.used;
     tcb->has_snd_up = true;
     if (!peer_knows) /* an advance is told by whatever is sent next */
-        tcb->urgent_now = true;
+        tcb->work->urgent_now = true;
     return accepted;
 }
 
@@ -238,7 +240,7 @@ uint8_t *tcp_send_reserve(struct tcb *tcb, size_t *room)
     *room = 0;
     if (may_send(tcb) != TCP_OK)
         return NULL;
-    return ring_reserve(&tcb->send_ring, tcb_send_limit(tcb), room);
+    return ring_reserve(&tcb->work->send_ring, tcb_send_limit(tcb), room);
 }
 
 ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
@@ -251,7 +253,7 @@ ptrdiff_t tcp_send_commit(struct tcb *tcb, size_t len)
     (void)tcp_send_reserve(tcb, &room);
     if (len > room)
         return TCP_ERR_INVALID;
-    ring_commit(&tcb->send_ring, len);
+    ring_commit(&tcb->work->send_ring, len);
     tcb->last_readiness = tcp_readiness(tcb);
     if (len > 0)
         tcb_wants_output(tcb);
@@ -276,31 +278,36 @@ static void autotune(struct tcb *tcb, size_t len)
     uint64_t now_us = tcb->stack->now_us;
     uint64_t round_us = tcb->rto.srtt_us > 0 ? tcb->rto.srtt_us : tcb->config->rto_initial_us;
 
-    tcb->autotune_bytes += len;
-    if (now_us - tcb->autotune_start_us < round_us)
+    tcb->work->autotune_bytes += len;
+    if (now_us - tcb->work->autotune_start_us < round_us)
         return;
-    uint64_t bytes = tcb->autotune_bytes, last_bytes = tcb->autotune_last_bytes;
+    uint64_t bytes = tcb->work->autotune_bytes, last_bytes = tcb->work->autotune_last_bytes;
     uint64_t expected = bytes > last_bytes ? bytes + (bytes - last_bytes) : bytes;
-    if (2 * expected > tcb->rcv_buffer_bytes && tcb->window_scaling && tcb->autotune_start_us != 0)
+    if (2 * expected > tcb->rcv_buffer_bytes && tcb->window_scaling &&
+        tcb->work->autotune_start_us != 0)
         double_receive_buffer(tcb);
-    tcb->autotune_start_us = now_us;
-    tcb->autotune_last_bytes = bytes;
-    tcb->autotune_bytes = 0;
+    tcb->work->autotune_start_us = now_us;
+    tcb->work->autotune_last_bytes = bytes;
+    tcb->work->autotune_bytes = 0;
 }
 
 struct bytes tcp_receive_peek(struct tcb *tcb)
 {
     struct bytes span[2];
 
-    ring_spans(&tcb->receive_ring, 0, tcb->receive_ring.used, span);
+    if (tcb_readable_bytes(tcb) == 0)
+        return (struct bytes){0};
+    ring_spans(&tcb->work->receive_ring, 0, tcb->work->receive_ring.used, span);
     return span[0];
 }
 
 void tcp_receive_consume(struct tcb *tcb, size_t len)
 {
-    if (len > tcb->receive_ring.used)
-        len = tcb->receive_ring.used;
-    ring_consume(&tcb->receive_ring, len);
+    if (tcb->work == NULL) /* asleep: nothing is there to be read */
+        return;
+    if (len > tcb->work->receive_ring.used)
+        len = tcb->work->receive_ring.used;
+    ring_consume(&tcb->work->receive_ring, len);
     if (tcb_urgent_bytes(tcb) == 0)
         tcb->has_rcv_up = false; /* or it would lie ahead again after half the sequence space */
     tcb->last_readiness = tcp_readiness(tcb);
@@ -309,7 +316,7 @@ void tcp_receive_consume(struct tcb *tcb, size_t len)
     autotune(tcb, len);
     if (tcp_window_update_is_due(tcb))
         tcb_ack_now(tcb, "window update: the application has read");
-    if (tcb->receive_ring.used == 0)
+    if (tcb->work->receive_ring.used == 0)
         tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
 }
 
@@ -328,11 +335,11 @@ ptrdiff_t tcp_receive(struct tcb *tcb, uint8_t *data, size_t len)
 {
     struct bytes span[2];
 
-    if (tcb->receive_ring.used == 0)
+    if (tcb_readable_bytes(tcb) == 0)
         return at_end(tcb);
-    if (len > tcb->receive_ring.used)
-        len = tcb->receive_ring.used;
-    ring_spans(&tcb->receive_ring, 0, len, span);
+    if (len > tcb->work->receive_ring.used)
+        len = tcb->work->receive_ring.used;
+    ring_spans(&tcb->work->receive_ring, 0, len, span);
     if (span[0].len > 0)
         memcpy(data, span[0].data, span[0].len);
     if (span[1].len > 0)
@@ -360,7 +367,7 @@ int tcp_shutdown(struct tcb *tcb)
 
 static void close_listener(struct tcb *listener)
 {
-    queue_leave(&listener->stack->tcp.listeners, &listener->list_link);
+    queue_leave(&listener->list_link);
     layer_abort_children(listener);
 }
 
@@ -370,7 +377,7 @@ static void release(struct tcb *tcb)
     tcb->is_held = false;
     tcb->context = NULL;
     tcb->progress_us = tcb->stack->now_us;
-    queue_leave(&tcb->stack->tcp.ready, &tcb->ready_link);
+    queue_leave(&tcb->ready_link);
 }
 
 /* CLOSE of a connection with nothing unread: in order, in the background, but not for longer than
@@ -379,8 +386,8 @@ static void close_in_order(struct tcb *tcb)
 {
     uint64_t linger_us = tcb->config->linger_us;
 
-    ranges_free(&tcb->out_of_order); /* nobody reads: new text is answered by RST */
-    ring_release(&tcb->receive_ring);
+    ranges_free(&tcb->work->out_of_order); /* nobody reads: new text is answered by RST */
+    ring_release(&tcb->work->receive_ring);
     (void)tcp_shutdown(tcb);
     bool is_under_way =
         tcb->state != TCPS_CLOSED && tcb->state != TCPS_FIN_WAIT_2 && tcb->state != TCPS_TIME_WAIT;
@@ -394,8 +401,9 @@ void tcp_close(struct tcb *tcb)
 {
     if (tcb == NULL)
         return;
-    if (tcb->config->linger_us == 0 && tcb->state >= TCPS_SYN_RECEIVED &&
-        tcb->state <= TCPS_LAST_ACK) {
+    bool is_abortive = tcb->config->linger_us == 0 && tcb->state >= TCPS_SYN_RECEIVED &&
+                       tcb->state <= TCPS_LAST_ACK;
+    if (is_abortive || !tcb_wake(tcb)) { /* without memory there is no other way */
         tcp_abort(tcb);
         return;
     }
@@ -404,7 +412,7 @@ void tcp_close(struct tcb *tcb)
         close_listener(tcb);
     if (tcb->state == TCPS_LISTEN || tcb->state == TCPS_SYN_SENT) {
         tcb_fail(tcb, TCP_OK, "CLOSE call", "9293 3.10.4");
-    } else if (tcb->receive_ring.used > 0 && tcb->state != TCPS_CLOSED &&
+    } else if (tcb->work->receive_ring.used > 0 && tcb->state != TCPS_CLOSED &&
                tcb->state != TCPS_TIME_WAIT) {
         tcp_send_reset(tcb, "CLOSE with data unread (SHLD-3)");
         tcb_fail(tcb, TCP_OK, "CLOSE with data unread", "9293 3.6.1");

@@ -449,8 +449,8 @@ static void check_limits(struct run *run)
     HOLDS(stack->tcp.tcbs.count + stack->tcp.time_waits.count + stack->tcp.syn_receiveds.count <=
           CONNECTIONS_MAX + HANDLES); /* the latter: CLOSED, but held */
     HOLDS(stack->counters.syn_cookies_taken <= stack->counters.packets_in);
-    HOLDS(run->listener == NULL ||
-          (run->listener->handshaking_count <= BACKLOG && run->listener->accept_count <= BACKLOG));
+    HOLDS(run->listener == NULL || (run->listener->work->handshaking_count <= BACKLOG &&
+                                    run->listener->work->accept_count <= BACKLOG));
 }
 
 /* The length of the script decides what else is special: SYN cookies for all, little memory. */

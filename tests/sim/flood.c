@@ -81,12 +81,12 @@ static void check_limits(const struct sim *sim)
         stack->ip.queued_count > stack->config.out_queue_max)
         ck_abort_msg("%u connections, %u table entries, %u packets waiting",
                      stack->tcp.connection_count, stack->tcp.table.count, stack->ip.queued_count);
-    for (const struct queue_link *link = stack->tcp.listeners.first; link != NULL;
-         link = link->next) {
-        const struct tcb *tcb = link->tcb;
-        if (tcb->handshaking_count > BACKLOG || tcb->accept_count > BACKLOG)
-            ck_abort_msg("a backlog of %u and %u", tcb->handshaking_count, tcb->accept_count);
-    }
+    const struct queue *listeners = &stack->tcp.listeners;
+    for (const struct tcb *tcb = queue_front(listeners); tcb != NULL;
+         tcb = queue_behind(listeners, &tcb->list_link))
+        if (tcb->work->handshaking_count > BACKLOG || tcb->work->accept_count > BACKLOG)
+            ck_abort_msg("a backlog of %u and %u", tcb->work->handshaking_count,
+                         tcb->work->accept_count);
 }
 
 /* Go on until both applications are done. */
@@ -133,7 +133,7 @@ START_TEST(a_listener_serves_again_when_the_flood_has_been_given_up)
         syn.flags = TCP_SYN;
         throw_segment(sim, STRANGERS + i, syn);
     }
-    ck_assert_uint_eq(sim->app[1].listener->handshaking_count, BACKLOG);
+    ck_assert_uint_eq(sim->app[1].listener->work->handshaking_count, BACKLOG);
     finish(sim);
 }
 END_TEST

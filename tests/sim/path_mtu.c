@@ -189,10 +189,10 @@ START_TEST(search_costs_no_congestion_window)
     narrow(sim, 1300, true); /* learned at once, by ICMP */
     run_for(sim, SECOND_US);
     narrow(sim, 1300, false);
-    uint32_t cwnd_bytes = sim->app[0].tcb->cc.cwnd;
+    uint32_t cwnd_bytes = sim->app[0].tcb->work->cc.cwnd;
     unsigned resent = sim->seen[0].retransmits;
     run_for(sim, 60ull * SECOND_US);
-    ck_assert_uint_ge(sim->app[0].tcb->cc.cwnd, cwnd_bytes);
+    ck_assert_uint_ge(sim->app[0].tcb->work->cc.cwnd, cwnd_bytes);
     ck_assert_uint_ge(sim->seen[0].retransmits, resent + 20); /* or it shows nothing */
     ck_assert_uint_eq(sim->seen[0].timeouts, 0);
     ck_assert_uint_eq(sim->seen[0].recoveries, 0);

@@ -465,12 +465,12 @@ START_TEST(sack_blocks_of_single_bytes_do_not_grow_the_list_without_bound)
     for (uint32_t at = 2, i = 0; i < ACKS; i++, at += 8) {
         peer_sends(t, segment(". 1:1(0) ack 1 win 65535 <sack %u:%u %u:%u %u:%u %u:%u>", at, at + 1,
                               at + 2, at + 3, at + 4, at + 5, at + 6, at + 7));
-        ck_assert_uint_le(t->tcb->in_flight.count, LIMIT);
+        ck_assert_uint_le(t->tcb->work->in_flight.count, LIMIT);
         forget_sent(t);
     }
-    ck_assert_uint_gt(t->tcb->in_flight.count, LIMIT / 2); /* or it shows nothing */
+    ck_assert_uint_gt(t->tcb->work->in_flight.count, LIMIT / 2); /* or it shows nothing */
     acknowledge_up_to(t, SEGMENTS * MSS + 1);
-    ck_assert_uint_eq(t->tcb->in_flight.count, 0);
+    ck_assert_uint_eq(t->tcb->work->in_flight.count, 0);
     talk_free(t);
 }
 END_TEST

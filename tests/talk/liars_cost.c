@@ -43,10 +43,10 @@ static struct talk *with_a_crowd(enum tcp_loss_detection way, uint32_t count)
     peer_sends(t, "S. 0:0(0) ack 1 win 65535 <mss 536,sackOK,wscale 14>");
     we_send(t, ". 1:1(0) ack 1");
     peer_sends(t, ". 1:1(0) ack 1 win 65535"); /* scaled now */
-    t->tcb->cc.cwnd = 64 << 20;
+    t->tcb->work->cc.cwnd = 64 << 20;
     t->is_holding = true;
     app_writes(t, 2 * count * SMALL_MSS);
-    t->tcb->cc.cwnd = count * SMALL_MSS;
+    t->tcb->work->cc.cwnd = count * SMALL_MSS;
     ck_assert_uint_eq(pull_blindly(t), count);
     time_passes_ms(t, 100);
     return t;
@@ -64,12 +64,12 @@ static void charge(struct talk *t, struct bill *bill, const char *text)
     peer_sends(t, text);
     bill->acks++;
     bill->packets += pull_blindly(t);
-    ck_assert_uint_le(t->tcb->in_flight.room, 2 * RECORDS_MAX);
+    ck_assert_uint_le(t->tcb->work->in_flight.room, 2 * RECORDS_MAX);
 }
 
 static void is_bounded(struct talk *t, const struct bill *bill, const char *what)
 {
-    uint64_t work = t->tcb->in_flight.work - bill->before;
+    uint64_t work = t->tcb->work->in_flight.work - bill->before;
 
     ck_assert_msg(work <= 2 * RECORDS_MAX + WORK_PER_EVENT * (bill->acks + bill->packets),
                   "%s: %llu records for %llu acknowledgments and %llu packets", what,
@@ -170,7 +170,7 @@ START_TEST(acknowledgment_costs_little_whatever_it_says)
     enum tactic tactic = (enum tactic)(_i / 2 % TACTIC_COUNT);
     uint32_t count = _i % 2 == 0 ? CROWD : FEW;
     struct talk *t = with_a_crowd(way, count);
-    struct bill bill = {.before = t->tcb->in_flight.work};
+    struct bill bill = {.before = t->tcb->work->in_flight.work};
     uint64_t random = 1;
 
     for (uint32_t i = 0; i < count / 2 - 2; i++)
@@ -191,10 +191,10 @@ START_TEST(losses_are_found_although_the_walk_was_put_off)
 
     for (uint32_t i = 0; i < RECORDS_MAX / 2; i++)
         charge(t, &bill, statement(EVERY_SECOND, CROWD, i, &random));
-    ck_assert(!records_can_walk(&t->tcb->in_flight));
+    ck_assert(!records_can_walk(&t->tcb->work->in_flight));
     time_passes_us(t, 4 * RECORDS_OWED_MAX);
-    for (unsigned i = 0; i + 1 < t->tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&t->tcb->in_flight, i);
+    for (unsigned i = 0; i + 1 < t->tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&t->tcb->work->in_flight, i);
         missed_count += !record->sacked && !record->lost && record->transmission_count == 1 &&
                         seq_lt(record->end, TALK_ISS + edge_of(RECORDS_MAX - 2));
     }

@@ -52,7 +52,7 @@ static struct talk *busy(const struct kind *kind)
     peer_sends(t, segment("S. 0:0(0) ack 1 win 65535 <%s>", kind->options));
     we_send(t, ". 1:1(0) ack 1");
     if (kind->ssthresh > 0)
-        t->tcb->cc.ssthresh = kind->ssthresh;
+        t->tcb->work->cc.ssthresh = kind->ssthresh;
     t->is_holding = true;
     app_writes(t, 4 << 20);
     pull_blindly(t);
@@ -217,7 +217,7 @@ START_TEST(flood_of_reported_duplicates_widens_the_reordering_window_once)
         peer_sends(t, ". 1:1(0) ack 14601 win 65535 <sack 1:1461>");
         pull_blindly(t);
     }
-    ck_assert_uint_le(t->tcb->rack.reo_wnd_more, 1);
+    ck_assert_uint_le(t->tcb->work->rack.reo_wnd_more, 1);
     ck_assert_uint_eq(talk_status(t).undo_count, 0); /* they were needed: undo.c */
     ck_assert_uint_le(talk_status(t).cwnd_bytes, 2 * IW);
     ck_assert_uint_le(talk_status(t).reo_wnd_us, talk_status(t).srtt_us);
@@ -231,7 +231,7 @@ START_TEST(window_beside_a_sack_does_not_soften_the_reduction)
 {
     struct talk *t = busy(&kinds[1]);
 
-    t->tcb->cc.cwnd = t->tcb->cc.ssthresh = IW;
+    t->tcb->work->cc.cwnd = t->tcb->work->cc.ssthresh = IW;
     time_passes_ms(t, RTT_MS);
     for (uint32_t i = 1; i <= 3; i++) {
         peer_sends(t, segment(". 1:1(0) ack 1 win %u <sack 1461:%u>", _i == 0 ? 65535 : 1000 * i,

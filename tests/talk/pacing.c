@@ -71,7 +71,7 @@ START_TEST(window_leaves_over_most_of_the_round_trip_in_avoidance)
     struct stack_config config = config_with(TCP_CONGESTION_CUBIC, TCP_PACING_AUTO);
     struct talk *t = with_waiting_window(&config, 100);
 
-    t->tcb->cc.ssthresh = t->tcb->cc.cwnd;
+    t->tcb->work->cc.ssthresh = t->tcb->work->cc.cwnd;
     uint64_t begin_us = t->now_us;
     unsigned count = left_now(t);
     while (count < WINDOW_SEGMENTS) {

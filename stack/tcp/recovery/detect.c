@@ -17,7 +17,7 @@ enum tcp_loss_detection detect_way(const struct tcb *tcb)
 
 bool detect_losses(struct tcb *tcb, const struct ack_news *news)
 {
-    if (tcb->in_flight.count == 0) {
+    if (tcb->work->in_flight.count == 0) {
         tcb_timer_clear(tcb, TIMER_REORDER);
         return false;
     }
@@ -35,7 +35,7 @@ bool detect_losses(struct tcb *tcb, const struct ack_news *news)
 
 static void mark_all(struct tcb *tcb)
 {
-    for (unsigned i = 0; i < tcb->in_flight.count; i++)
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++)
         detect_mark(tcb, i, UINT32_MAX,
                     &(struct trace_event){.clause = "RFC 5681 3.1",
                                           .u.lost = {.by = TRACE_LOST_BY_TIMEOUT}});
@@ -45,8 +45,9 @@ void detect_on_timeout(struct tcb *tcb)
 {
     bool is_rack = detect_way(tcb) == TCP_LOSS_DETECTION_RACK;
 
-    if (!is_rack || (tcb->in_flight.count > 0 && records_at(&tcb->in_flight, 0)->sacked))
-        records_forget_sacks(&tcb->in_flight);
+    if (!is_rack ||
+        (tcb->work->in_flight.count > 0 && records_at(&tcb->work->in_flight, 0)->sacked))
+        records_forget_sacks(&tcb->work->in_flight);
     if (is_rack)
         rack_mark_on_timeout(tcb);
     else
@@ -55,15 +56,15 @@ void detect_on_timeout(struct tcb *tcb)
 
 void detect_mark(struct tcb *tcb, unsigned i, uint32_t bytes, const struct trace_event *why)
 {
-    const struct tx_record *record = records_at(&tcb->in_flight, i);
-    struct recovery *recovery = &tcb->recovery;
+    const struct tx_record *record = records_at(&tcb->work->in_flight, i);
+    struct recovery *recovery = &tcb->work->recovery;
 
     if (record->lost || record->sacked)
         return;
     if (record->transmission_count > 1 && record->sent_us >= recovery->reduced_us)
         recovery->retransmission_is_lost = true;
-    records_mark_lost(&tcb->in_flight, i, bytes);
-    record = records_at(&tcb->in_flight, i); /* it may have been split */
+    records_mark_lost(&tcb->work->in_flight, i, bytes);
+    record = records_at(&tcb->work->in_flight, i); /* it may have been split */
     window_on_lost(tcb, record);
     if (tcb->stack->config.trace == NULL)
         return;

@@ -11,13 +11,13 @@ enum { DUP_THRESH = 3 };
 
 bool detect_by_duplicates(struct tcb *tcb, const struct ack_news *news)
 {
-    const struct recovery *recovery = &tcb->recovery;
+    const struct recovery *recovery = &tcb->work->recovery;
     bool is_third = !recovery->is_active && recovery->dup_ack_count == DUP_THRESH &&
                     seq_gt(tcb->snd_una, recovery->recover);
     bool is_partial = recovery->is_active && news->acked_bytes > 0;
 
     if (recovery->is_after_timeout || (!is_third && !is_partial) ||
-        records_at(&tcb->in_flight, 0)->lost)
+        records_at(&tcb->work->in_flight, 0)->lost)
         return false;
     detect_mark(tcb, 0, tcb->snd_mss,
                 &(struct trace_event){.clause = is_partial ? "RFC 6582 3.2 step 3" : "RFC 5681 3.2",

@@ -24,8 +24,8 @@ static bool is_judged(const struct tx_record *record)
 /* Section 5 (2) and (4.2): the first segment, by the number of duplicate ACKs. */
 static bool third_duplicate(struct tcb *tcb)
 {
-    const struct recovery *recovery = &tcb->recovery;
-    const struct tx_record *first = records_at(&tcb->in_flight, 0);
+    const struct recovery *recovery = &tcb->work->recovery;
+    const struct tx_record *first = records_at(&tcb->work->in_flight, 0);
 
     if (recovery->is_active || recovery->is_after_timeout || recovery->dup_ack_count < DUP_THRESH ||
         !seq_gt(tcb->snd_una, recovery->recover) || first->lost || first->sacked)
@@ -38,13 +38,13 @@ static bool third_duplicate(struct tcb *tcb)
 
 bool detect_by_sack(struct tcb *tcb)
 {
-    struct tx_records *records = &tcb->in_flight;
+    struct tx_records *records = &tcb->work->in_flight;
     uint32_t sacked_above = 0;
 
     if (records->sacked_bytes == 0)
         return false;
     bool found = third_duplicate(tcb);
-    if (tcb->recovery.is_after_timeout ||
+    if (tcb->work->recovery.is_after_timeout ||
         records->sacked_bytes <= (DUP_THRESH - 1) * tcb->snd_mss || !records_can_walk(records))
         return found;
     records_spend(records, records->count);
@@ -66,7 +66,7 @@ bool detect_by_sack(struct tcb *tcb)
 /* Rule 3: the first hole that was not sent again, with something sacked above it. */
 static bool next_hole(struct tcb *tcb)
 {
-    struct tx_records *records = &tcb->in_flight;
+    struct tx_records *records = &tcb->work->in_flight;
     uint32_t sacked_left = records->sacked_bytes;
 
     if (!records_can_walk(records))
@@ -86,22 +86,23 @@ static bool next_hole(struct tcb *tcb)
 
 bool detect_next_seg(struct tcb *tcb)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
 
     if (detect_way(tcb) != TCP_LOSS_DETECTION_RFC6675 || !recovery->is_active ||
-        tcb->in_flight.lost_bytes > 0 || recovery_allowance(tcb) < tcb->snd_mss)
+        tcb->work->in_flight.lost_bytes > 0 || recovery_allowance(tcb) < tcb->snd_mss)
         return false;
     if (next_hole(tcb)) {
-        tcb->resend_cause = "a hole, and nothing else may be sent (RFC 6675 4, NextSeg rule 3)";
+        tcb->work->resend_cause =
+            "a hole, and nothing else may be sent (RFC 6675 4, NextSeg rule 3)";
         return true;
     }
     struct tx_record *tail =
-        recovery->has_rescued ? NULL : records_tail(&tcb->in_flight, tcb->snd_mss);
+        recovery->has_rescued ? NULL : records_tail(&tcb->work->in_flight, tcb->snd_mss);
     if (tail == NULL || tail->transmission_count > 1)
         return false;
     recovery->has_rescued = true;
-    records_mark_lost(&tcb->in_flight, (unsigned)(tail - records_at(&tcb->in_flight, 0)),
-                      UINT32_MAX);
-    tcb->resend_cause = "rescue: the last segment once more (RFC 6675 4, NextSeg rule 4)";
+    records_mark_lost(&tcb->work->in_flight,
+                      (unsigned)(tail - records_at(&tcb->work->in_flight, 0)), UINT32_MAX);
+    tcb->work->resend_cause = "rescue: the last segment once more (RFC 6675 4, NextSeg rule 4)";
     return true;
 }

@@ -23,7 +23,7 @@ void frto_on_timeout(struct tcb *tcb, bool is_repeated)
 {
     bool is_possible = tcb->config->frto && tcb_is_synchronized(tcb) && !is_repeated;
 
-    tcb->frto = (struct frto){.step = is_possible ? FRTO_FIRST_ACK : FRTO_OFF};
+    tcb->work->frto = (struct frto){.step = is_possible ? FRTO_FIRST_ACK : FRTO_OFF};
 }
 
 static bool has_new_data(const struct tcb *tcb)
@@ -33,15 +33,15 @@ static bool has_new_data(const struct tcb *tcb)
 
 static void on_first_ack(struct tcb *tcb, const struct ack_news *news)
 {
-    struct frto *frto = &tcb->frto;
+    struct frto *frto = &tcb->work->frto;
 
     if (news->acked_bytes == 0) {
         if (news->is_duplicate && !tcb->sack) /* (2a) */
             frto->step = FRTO_OFF;
         return;
     }
-    bool covers_all = seq_geq(tcb->snd_una, tcb->recovery.recover);
-    bool covers_resent = seq_geq(tcb->snd_una, tcb->undo.first_end);
+    bool covers_all = seq_geq(tcb->snd_una, tcb->work->recovery.recover);
+    bool covers_resent = seq_geq(tcb->snd_una, tcb->work->undo.first_end);
     if (covers_all || !covers_resent || !has_new_data(tcb)) { /* (2a) */
         frto->step = FRTO_OFF;
         return;
@@ -54,8 +54,8 @@ static void on_first_ack(struct tcb *tcb, const struct ack_news *news)
 /* Something above `recover` has arrived: above, that is, a hole that is still there. */
 static bool is_above_recover_delivered(const struct tcb *tcb, const struct ack_news *news)
 {
-    return seq_gt(tcb->snd_una, tcb->frto.recover) ||
-           (news->delivered.has_once && seq_gt(news->delivered.once_end, tcb->frto.recover));
+    return seq_gt(tcb->snd_una, tcb->work->frto.recover) ||
+           (news->delivered.has_once && seq_gt(news->delivered.once_end, tcb->work->frto.recover));
 }
 
 static bool on_next_ack(struct tcb *tcb, const struct ack_news *news)
@@ -64,18 +64,18 @@ static bool on_next_ack(struct tcb *tcb, const struct ack_news *news)
 
     if (!is_news && !news->is_duplicate)
         return false; /* says nothing */
-    tcb->frto.step = FRTO_OFF;
+    tcb->work->frto.step = FRTO_OFF;
     if (is_news && !is_above_recover_delivered(tcb, news)) /* (3b) */
         return true;
     uint32_t cwnd_max = CWND_SEGMENTS_MAX * tcb->snd_mss; /* (3a) */
-    if (tcb->cc.cwnd > cwnd_max)
-        tcb->cc.cwnd = cwnd_max;
+    if (tcb->work->cc.cwnd > cwnd_max)
+        tcb->work->cc.cwnd = cwnd_max;
     return false;
 }
 
 bool frto_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
-    switch (tcb->frto.step) {
+    switch (tcb->work->frto.step) {
     case FRTO_OFF:
         break;
     case FRTO_FIRST_ACK:

@@ -34,8 +34,9 @@ static const uint64_t SECOND_NS = 1000000000;
 
 bool pacing_is_on(const struct tcb *tcb)
 {
-    const struct congestion *cc = &tcb->cc;
-    uint64_t rtt_us = tcb->rack.min_rtt.us > 0 ? tcb->rack.min_rtt.us : tcb->rto.srtt_us;
+    const struct congestion *cc = &tcb->work->cc;
+    uint64_t rtt_us =
+        tcb->work->rack.min_rtt.us > 0 ? tcb->work->rack.min_rtt.us : tcb->rto.srtt_us;
 
     if (cc->ops != NULL && cc->ops->has_model)
         return true;
@@ -55,12 +56,13 @@ bool pacing_is_on(const struct tcb *tcb)
 
 uint64_t pacing_rate(const struct tcb *tcb)
 {
-    const uint64_t tenths = tcb->cc.cwnd < tcb->cc.ssthresh ? 20 : 12;
+    const uint64_t tenths = tcb->work->cc.cwnd < tcb->work->cc.ssthresh ? 20 : 12;
 
-    if (tcb->cc.ops != NULL && tcb->cc.ops->has_model)
-        return tcb->cc.ops->pacing_rate(&tcb->cc) + 1;
+    if (tcb->work->cc.ops != NULL && tcb->work->cc.ops->has_model)
+        return tcb->work->cc.ops->pacing_rate(&tcb->work->cc) + 1;
 
-    return pacing_is_on(tcb) ? tcb->cc.cwnd * tenths * (1000000 / 10) / tcb->rto.srtt_us + 1 : 0;
+    return pacing_is_on(tcb) ? tcb->work->cc.cwnd * tenths * (1000000 / 10) / tcb->rto.srtt_us + 1
+                             : 0;
 }
 
 static uint64_t duration_ns(uint64_t bytes, uint64_t rate)
@@ -82,10 +84,11 @@ uint32_t pacing_allowance(const struct tcb *tcb)
 
     if (rate == 0)
         return UINT32_MAX;
-    if (tcb->deadline_us[TIMER_PACING] != NEVER && tcb->deadline_us[TIMER_PACING] > now_us)
+    if (tcb->work->deadline_us[TIMER_PACING] != NEVER &&
+        tcb->work->deadline_us[TIMER_PACING] > now_us)
         return 0;
     uint64_t quantum = quantum_ns(tcb, rate), now_ns = now_us * 1000;
-    uint64_t until_ns = tcb->cc.paced_until_ns;
+    uint64_t until_ns = tcb->work->cc.paced_until_ns;
     if (until_ns >= now_ns + quantum)
         return 0;
     if (until_ns + quantum < now_ns)
@@ -98,9 +101,9 @@ uint32_t pacing_allowance(const struct tcb *tcb)
 
 void pacing_wait(struct tcb *tcb)
 {
-    uint64_t until_us = (tcb->cc.paced_until_ns + 999) / 1000;
+    uint64_t until_us = (tcb->work->cc.paced_until_ns + 999) / 1000;
 
-    if (tcb->deadline_us[TIMER_PACING] != until_us)
+    if (tcb->work->deadline_us[TIMER_PACING] != until_us)
         tcb_timer_set(tcb, TIMER_PACING, until_us);
 }
 
@@ -111,7 +114,7 @@ void pacing_on_sent(struct tcb *tcb, uint32_t bytes)
     if (rate == 0 || bytes == 0)
         return;
     uint64_t quantum = quantum_ns(tcb, rate), now_ns = tcb->stack->now_us * 1000;
-    if (tcb->cc.paced_until_ns + quantum < now_ns)
-        tcb->cc.paced_until_ns = now_ns - quantum;
-    tcb->cc.paced_until_ns += duration_ns(bytes, rate);
+    if (tcb->work->cc.paced_until_ns + quantum < now_ns)
+        tcb->work->cc.paced_until_ns = now_ns - quantum;
+    tcb->work->cc.paced_until_ns += duration_ns(bytes, rate);
 }

@@ -77,7 +77,7 @@ static bool sent_after(uint32_t order, uint32_t end, uint32_t other_order, uint3
 
 static void advance(struct tcb *tcb, uint64_t xmit_us, uint32_t order, uint32_t end_seq)
 {
-    struct rack *rack = &tcb->rack;
+    struct rack *rack = &tcb->work->rack;
 
     rack->rtt_us = tcb->stack->now_us - xmit_us;
     if (rack->has_segment && !sent_after(order, end_seq, rack->order, rack->end_seq))
@@ -94,7 +94,7 @@ static void advance(struct tcb *tcb, uint64_t xmit_us, uint32_t order, uint32_t 
  * window is reduced leaves more than half of what the last round trips have taken. */
 static uint64_t shortest_rtt_us(const struct tcb *tcb)
 {
-    const struct rack *rack = &tcb->rack;
+    const struct rack *rack = &tcb->work->rack;
     uint64_t age_us = tcb->stack->now_us - rack->recent_rtt.window_start_us;
     uint64_t recent_us = age_us < 4 * tcb->rto.srtt_us ? rack->recent_rtt.us / 2 : 0;
     uint64_t least_us = rack->min_rtt.us / 4 * 3;
@@ -133,9 +133,9 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news)
     uint64_t now_us = tcb->stack->now_us;
 
     if (delivered->has_once) {
-        rack_note_rtt(&tcb->rack, now_us - delivered->once_us, now_us);
+        rack_note_rtt(&tcb->work->rack, now_us - delivered->once_us, now_us);
         if (is_prompt(tcb, news))
-            note_least(&tcb->rack.recent_rtt, now_us - delivered->once_us, now_us,
+            note_least(&tcb->work->rack.recent_rtt, now_us - delivered->once_us, now_us,
                        tcb->rto.srtt_us);
         advance(tcb, delivered->once_us, delivered->once_order, delivered->once_end);
     }
@@ -147,7 +147,7 @@ static void update_segment(struct tcb *tcb, const struct ack_news *news)
 
 static void see_reordering(struct tcb *tcb, uint32_t bytes, const char *cause)
 {
-    struct rack *rack = &tcb->rack;
+    struct rack *rack = &tcb->work->rack;
 
     if (rack->reordering_seen)
         return;
@@ -162,7 +162,7 @@ static void see_reordering(struct tcb *tcb, uint32_t bytes, const char *cause)
 /* Something that was sent once arrives behind what was sent after it. */
 static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delivered)
 {
-    struct rack *rack = &tcb->rack;
+    struct rack *rack = &tcb->work->rack;
 
     if (delivered->has_once && rack->has_fack && seq_lt(delivered->once_lowest_end, rack->fack))
         see_reordering(tcb, rack->fack - delivered->once_lowest_end,
@@ -183,7 +183,7 @@ static void detect_reordering(struct tcb *tcb, const struct tx_delivered *delive
  * needed does not count, for no window had a part in it. */
 static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
 {
-    struct rack *rack = &tcb->rack;
+    struct rack *rack = &tcb->work->rack;
 
     if (rack->has_dsack_round && seq_geq(tcb->snd_una, rack->dsack_round))
         rack->has_dsack_round = false;
@@ -191,7 +191,7 @@ static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
         return;
     /* Departure: step 3 looks only at what was never sent again. But while no reordering is known
      * all that is late is sent again at once, and none would ever be seen. */
-    if (!tcb->recovery.is_after_timeout && !tcb->undo.is_by_timeout)
+    if (!tcb->work->recovery.is_after_timeout && !tcb->work->undo.is_by_timeout)
         see_reordering(tcb, news->duplicate.right - news->duplicate.left,
                        "what was sent again had only been late");
     rack->has_dsack_round = true;
@@ -212,14 +212,15 @@ void rack_on_recovered(struct rack *rack)
  * ACKs for segments that are short. */
 static bool many_are_sacked(const struct tcb *tcb)
 {
-    return tcb->in_flight.sacked_bytes > (DUP_THRESH - 1) * tcb->snd_mss ||
-           (tcb->in_flight.sacked_bytes > 0 && tcb->recovery.dup_ack_count >= DUP_THRESH);
+    return tcb->work->in_flight.sacked_bytes > (DUP_THRESH - 1) * tcb->snd_mss ||
+           (tcb->work->in_flight.sacked_bytes > 0 &&
+            tcb->work->recovery.dup_ack_count >= DUP_THRESH);
 }
 
 static uint64_t reo_wnd_us(const struct tcb *tcb)
 {
-    const struct rack *rack = &tcb->rack;
-    bool in_recovery = tcb->recovery.is_active || tcb->recovery.is_after_timeout;
+    const struct rack *rack = &tcb->work->rack;
+    bool in_recovery = tcb->work->recovery.is_active || tcb->work->recovery.is_after_timeout;
 
     if (!rack->reordering_seen && (in_recovery || many_are_sacked(tcb)))
         return 0;
@@ -231,39 +232,40 @@ static uint64_t reo_wnd_us(const struct tcb *tcb)
 
 static void mark(struct tcb *tcb, unsigned i)
 {
-    const struct tx_record *record = records_at(&tcb->in_flight, i);
+    const struct tx_record *record = records_at(&tcb->work->in_flight, i);
 
-    detect_mark(tcb, i, UINT32_MAX,
-                &(struct trace_event){.clause = "RFC 8985 6.2",
-                                      .u.lost = {.by = TRACE_LOST_BY_RACK,
-                                                 .later_us = tcb->rack.xmit_us - record->sent_us,
-                                                 .reo_wnd_us = tcb->rack.reo_wnd_us}});
+    detect_mark(
+        tcb, i, UINT32_MAX,
+        &(struct trace_event){.clause = "RFC 8985 6.2",
+                              .u.lost = {.by = TRACE_LOST_BY_RACK,
+                                         .later_us = tcb->work->rack.xmit_us - record->sent_us,
+                                         .reo_wnd_us = tcb->work->rack.reo_wnd_us}});
 }
 
 static void put_off(struct tcb *tcb)
 {
-    uint64_t at_us = tcb->stack->now_us + records_walk_wait_us(&tcb->in_flight);
+    uint64_t at_us = tcb->stack->now_us + records_walk_wait_us(&tcb->work->in_flight);
 
-    if (at_us < tcb->deadline_us[TIMER_REORDER])
+    if (at_us < tcb->work->deadline_us[TIMER_REORDER])
         tcb_timer_set(tcb, TIMER_REORDER, at_us);
 }
 
 bool rack_detect(struct tcb *tcb)
 {
-    struct rack *rack = &tcb->rack;
+    struct rack *rack = &tcb->work->rack;
     uint64_t now_us = tcb->stack->now_us, latest_us = 0;
     bool found = false;
 
     if (!rack->has_segment)
         return false;
     rack->reo_wnd_us = reo_wnd_us(tcb);
-    if (!records_can_walk(&tcb->in_flight)) {
+    if (!records_can_walk(&tcb->work->in_flight)) {
         put_off(tcb);
         return false;
     }
     unsigned i = 0;
-    for (; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (record->sacked || record->lost)
             continue;
         if (!sent_after(rack->order, rack->end_seq, record->order, record->end)) {
@@ -279,7 +281,7 @@ bool rack_detect(struct tcb *tcb)
             latest_us = due_us; /* one expiry for all that wait: the last of them */
         }
     }
-    records_spend(&tcb->in_flight, i);
+    records_spend(&tcb->work->in_flight, i);
     if (latest_us > 0)
         tcb_timer_set(tcb, TIMER_REORDER, latest_us);
     else
@@ -290,12 +292,12 @@ bool rack_detect(struct tcb *tcb)
 /* The first, since the timer was its timer; of the others those that are overdue by RACK. */
 void rack_mark_on_timeout(struct tcb *tcb)
 {
-    const struct rack *rack = &tcb->rack;
+    const struct rack *rack = &tcb->work->rack;
     uint64_t wait_us = rack->has_segment ? rack->rtt_us + rack->reo_wnd_us : 0;
 
     tcb_timer_clear(tcb, TIMER_REORDER);
-    for (unsigned i = 0; i < tcb->in_flight.count; i++) {
-        const struct tx_record *record = records_at(&tcb->in_flight, i);
+    for (unsigned i = 0; i < tcb->work->in_flight.count; i++) {
+        const struct tx_record *record = records_at(&tcb->work->in_flight, i);
         if (i == 0 || record->sent_us + wait_us <= tcb->stack->now_us)
             detect_mark(tcb, i, UINT32_MAX,
                         &(struct trace_event){.clause = "RFC 8985 6.3",

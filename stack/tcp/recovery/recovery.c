@@ -27,15 +27,15 @@ void recovery_start(struct tcb *tcb)
         tcp_rto_after_lost_syn(&tcb->rto);
     }
     window_start(tcb, segments);
-    tcb->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
-    undo_disarm(tcb);                                       /* a lost SYN is not taken back */
+    tcb->work->recovery = (struct recovery){.recover = tcb->iss}; /* RFC 6582 3.2 step 1 */
+    undo_disarm(tcb);                                             /* a lost SYN is not taken back */
 }
 
 uint32_t recovery_pipe(const struct tcb *tcb)
 {
     uint32_t flight = tcb->snd_nxt - tcb->snd_una;
-    uint32_t left =
-        tcb->in_flight.sacked_bytes + tcb->in_flight.lost_bytes + tcb->recovery.dup_acked_bytes;
+    uint32_t left = tcb->work->in_flight.sacked_bytes + tcb->work->in_flight.lost_bytes +
+                    tcb->work->recovery.dup_acked_bytes;
 
     return flight > left ? flight - left : 0;
 }
@@ -43,19 +43,20 @@ uint32_t recovery_pipe(const struct tcb *tcb)
 uint32_t recovery_allowance(const struct tcb *tcb)
 {
     uint32_t pipe = recovery_pipe(tcb);
-    bool is_first_sign = !tcb->recovery.is_active && !tcb->recovery.is_after_timeout;
+    bool is_first_sign = !tcb->work->recovery.is_active && !tcb->work->recovery.is_after_timeout;
 
     if (is_first_sign && !tcb->config->limited_transmit) /* what is sacked stays in the pipe */
-        pipe = tcb->snd_nxt - tcb->snd_una - tcb->in_flight.lost_bytes;
-    if (tcb->frto.step == FRTO_NEXT_ACK)
-        return tcb->frto.new_bytes;
-    bool has_prr = tcb->recovery.is_active && tcb->config->prr && !tcb->cc.ops->has_model;
-    uint32_t window = has_prr ? tcb->recovery.prr_window : tcb->cc.cwnd;
+        pipe = tcb->snd_nxt - tcb->snd_una - tcb->work->in_flight.lost_bytes;
+    if (tcb->work->frto.step == FRTO_NEXT_ACK)
+        return tcb->work->frto.new_bytes;
+    bool has_prr =
+        tcb->work->recovery.is_active && tcb->config->prr && !tcb->work->cc.ops->has_model;
+    uint32_t window = has_prr ? tcb->work->recovery.prr_window : tcb->work->cc.cwnd;
     uint32_t allowance = window > pipe ? window - pipe : 0;
 
     /* One segment may always be in flight, RFC 5681 3.1: a window of small segments may be less
      * than one when the path turns out to take larger ones. */
-    if ((tcb->recovery.send_one || pipe == 0) && allowance < tcb->snd_mss)
+    if ((tcb->work->recovery.send_one || pipe == 0) && allowance < tcb->snd_mss)
         return tcb->snd_mss;
     return allowance;
 }
@@ -63,11 +64,12 @@ uint32_t recovery_allowance(const struct tcb *tcb)
 static void trace_recovery(struct tcb *tcb, enum trace_recovery what, const char *cause,
                            const char *clause)
 {
-    tcb_trace(tcb, (struct trace_event){
-                       .kind = TRACE_RECOVERY,
-                       .cause = cause,
-                       .clause = clause,
-                       .u.recovery = {.what = what, .recover = tcb->recovery.recover - tcb->iss}});
+    tcb_trace(tcb,
+              (struct trace_event){
+                  .kind = TRACE_RECOVERY,
+                  .cause = cause,
+                  .clause = clause,
+                  .u.recovery = {.what = what, .recover = tcb->work->recovery.recover - tcb->iss}});
 }
 
 /* Has the peer got another segment that it has not said so of? At most all that was in flight when
@@ -75,7 +77,7 @@ static void trace_recovery(struct tcb *tcb, enum trace_recovery what, const char
  * duplicate ACKs, each of which would let new data out. */
 static bool may_have_arrived(struct tcb *tcb)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
 
     if (tcb->stack->now_us - recovery->dup_round_us >= tcb->rto.srtt_us ||
         seq_leq(recovery->dup_round_end, tcb->snd_una)) {
@@ -89,7 +91,7 @@ static bool may_have_arrived(struct tcb *tcb)
  * covers some of those. */
 static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
 
     if (news->is_duplicate) {
         recovery->dup_ack_count++;
@@ -116,7 +118,8 @@ static uint32_t delivered_bytes(const struct tcb *tcb, const struct ack_news *ne
                                 uint32_t uncovered_before)
 {
     uint32_t before = tcb->sack ? news->sacked_before : uncovered_before;
-    uint32_t after = tcb->sack ? tcb->in_flight.sacked_bytes : tcb->recovery.dup_acked_bytes;
+    uint32_t after =
+        tcb->sack ? tcb->work->in_flight.sacked_bytes : tcb->work->recovery.dup_acked_bytes;
 
     after += news->acked_bytes;
     return after > before ? after - before : 0;
@@ -127,11 +130,11 @@ static uint32_t delivered_bytes(const struct tcb *tcb, const struct ack_news *ne
  * a segment in flight, as after a probe of a lost tail, it is safe as well: two add to no queue. */
 static void let_through(struct tcb *tcb, uint32_t delivered, bool is_progress)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
     uint32_t pipe = recovery_pipe(tcb);
     bool is_empty = pipe < tcb->snd_mss; /* a FIN may be left */
     struct prr_ack ack = {.pipe = is_empty ? 0 : pipe,
-                          .ssthresh = tcb->cc.ssthresh,
+                          .ssthresh = tcb->work->cc.ssthresh,
                           .mss = tcb->snd_mss,
                           .delivered = delivered,
                           .is_safe = is_progress || is_empty};
@@ -150,16 +153,17 @@ static void let_through(struct tcb *tcb, uint32_t delivered, bool is_progress)
 
 void recovery_on_sent(struct tcb *tcb, uint32_t bytes)
 {
-    if (tcb->recovery.is_active)
-        prr_on_sent(&tcb->recovery.prr, bytes);
-    if (tcb->frto.step == FRTO_NEXT_ACK)
-        tcb->frto.new_bytes -= bytes < tcb->frto.new_bytes ? bytes : tcb->frto.new_bytes;
+    if (tcb->work->recovery.is_active)
+        prr_on_sent(&tcb->work->recovery.prr, bytes);
+    if (tcb->work->frto.step == FRTO_NEXT_ACK)
+        tcb->work->frto.new_bytes -=
+            bytes < tcb->work->frto.new_bytes ? bytes : tcb->work->frto.new_bytes;
 }
 
 static void reduce(struct tcb *tcb, enum congestion_reason reason, uint32_t flight)
 {
-    tcb->recovery.reduced_us = tcb->stack->now_us;
-    tcb->recovery.retransmission_is_lost = false;
+    tcb->work->recovery.reduced_us = tcb->stack->now_us;
+    tcb->work->recovery.retransmission_is_lost = false;
     window_on_congestion(tcb, reason, flight);
 }
 
@@ -185,20 +189,20 @@ static void enter(struct tcb *tcb, uint32_t flight, uint32_t recover_fs)
     const char *clause;
 
     tlp_reset(tcb);
-    tcb->recovery.is_active = true;
-    tcb->recovery.has_rescued = false;
-    tcb->recovery.recover = tcb->snd_nxt;
-    tcb->recovery.send_one = true;
-    tcb->resend_cause = cause_of_recovery(detect_way(tcb), &clause);
+    tcb->work->recovery.is_active = true;
+    tcb->work->recovery.has_rescued = false;
+    tcb->work->recovery.recover = tcb->snd_nxt;
+    tcb->work->recovery.send_one = true;
+    tcb->work->resend_cause = cause_of_recovery(detect_way(tcb), &clause);
     /* RFC 5681 3.2 step 2: the segments of limited transmit do not count. */
-    if (tcb->recovery.dup_ack_count > 0 && tcb->recovery.flight_at_first_dup < flight)
-        flight = tcb->recovery.flight_at_first_dup;
-    trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, clause);
+    if (tcb->work->recovery.dup_ack_count > 0 && tcb->work->recovery.flight_at_first_dup < flight)
+        flight = tcb->work->recovery.flight_at_first_dup;
+    trace_recovery(tcb, RECOVERY_ENTERED, tcb->work->resend_cause, clause);
     if (!tcb->ecn.is_reduced) { /* once per window of data, whatever comes first (RFC 3168 6.1.2) */
         undo_arm(tcb, false, flight);
         reduce(tcb, CONGESTION_LOSS, flight);
     }
-    prr_start(&tcb->recovery.prr, recover_fs);
+    prr_start(&tcb->work->recovery.prr, recover_fs);
 }
 
 /* What was sent again in this recovery is lost once more: a second sign of congestion, which lowers
@@ -207,21 +211,21 @@ static void enter_again(struct tcb *tcb, uint32_t recover_fs)
 {
     uint32_t flight = tcb->snd_nxt - tcb->snd_una;
 
-    tcb->recovery.recover = tcb->snd_nxt;
-    tcb->recovery.send_one = true;
-    tcb->resend_cause = "its retransmission is lost as well";
+    tcb->work->recovery.recover = tcb->snd_nxt;
+    tcb->work->recovery.send_one = true;
+    tcb->work->resend_cause = "its retransmission is lost as well";
     undo_disarm(tcb);
-    trace_recovery(tcb, RECOVERY_ENTERED, tcb->resend_cause, "RFC 5681 4.3");
-    reduce(tcb, CONGESTION_LOSS, flight < tcb->cc.cwnd ? flight : tcb->cc.cwnd);
-    prr_start(&tcb->recovery.prr, recover_fs);
+    trace_recovery(tcb, RECOVERY_ENTERED, tcb->work->resend_cause, "RFC 5681 4.3");
+    reduce(tcb, CONGESTION_LOSS, flight < tcb->work->cc.cwnd ? flight : tcb->work->cc.cwnd);
+    prr_start(&tcb->work->recovery.prr, recover_fs);
 }
 
 /* Something was marked lost. `flight` bytes were outstanding, of which `delivered` are no longer.
  */
 static void on_losses(struct tcb *tcb, uint32_t flight, uint32_t delivered)
 {
-    struct recovery *recovery = &tcb->recovery;
-    uint32_t recover_fs = recovery_pipe(tcb) + tcb->in_flight.lost_bytes + delivered;
+    struct recovery *recovery = &tcb->work->recovery;
+    uint32_t recover_fs = recovery_pipe(tcb) + tcb->work->in_flight.lost_bytes + delivered;
 
     if (recovery->is_after_timeout) /* slow start goes over it */
         return;
@@ -233,23 +237,23 @@ static void on_losses(struct tcb *tcb, uint32_t flight, uint32_t delivered)
         enter_again(tcb, recover_fs);
     } else if (!tcb->sack) {
         recovery->send_one = true;
-        tcb->resend_cause = "partial acknowledgment: the next segment is lost too";
+        tcb->work->resend_cause = "partial acknowledgment: the next segment is lost too";
     }
 }
 
 static void leave(struct tcb *tcb)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
 
     trace_recovery(tcb, RECOVERY_LEFT, "everything sent before the loss is acknowledged",
                    "RFC 6582 3.2");
-    tcb->frto.step = FRTO_OFF;
+    tcb->work->frto.step = FRTO_OFF;
     recovery->is_active = false;
     recovery->is_after_timeout = false;
     recovery->send_one = false;
     recovery->dup_ack_count = 0;
     recovery->dup_acked_bytes = 0;
-    rack_on_recovered(&tcb->rack);
+    rack_on_recovered(&tcb->work->rack);
     window_on_recovered(tcb);
     undo_on_recovered(tcb);
 }
@@ -258,17 +262,17 @@ static void leave(struct tcb *tcb)
 static void undo(struct tcb *tcb, const struct ack_news *news, const char *cause,
                  const char *clause)
 {
-    uint32_t before_bytes = tcb->cc.cwnd;
+    uint32_t before_bytes = tcb->work->cc.cwnd;
 
     undo_reduction(tcb, news->acked_bytes);
-    records_forget_losses(&tcb->in_flight);
+    records_forget_losses(&tcb->work->in_flight);
     tcb->undo_count++;
-    tcb->frto.step = FRTO_OFF;
-    tcb->recovery.is_active = false;
-    tcb->recovery.is_after_timeout = false;
-    tcb->recovery.send_one = false;
-    tcb->recovery.dup_ack_count = 0;
-    tcb->recovery.dup_acked_bytes = 0;
+    tcb->work->frto.step = FRTO_OFF;
+    tcb->work->recovery.is_active = false;
+    tcb->work->recovery.is_after_timeout = false;
+    tcb->work->recovery.send_one = false;
+    tcb->work->recovery.dup_ack_count = 0;
+    tcb->work->recovery.dup_acked_bytes = 0;
     trace_recovery(tcb, RECOVERY_UNDONE, cause, clause);
     window_was_undone(tcb, before_bytes);
 }
@@ -294,20 +298,20 @@ static bool is_undone(struct tcb *tcb, const struct ack_news *news)
  * reneged: nothing that it has sacked is sure, and all of it counts as in flight again. */
 static void check_reneging(struct tcb *tcb)
 {
-    if (tcb->in_flight.count == 0 || !records_at(&tcb->in_flight, 0)->sacked)
+    if (tcb->work->in_flight.count == 0 || !records_at(&tcb->work->in_flight, 0)->sacked)
         return;
-    const struct tx_record *first = records_at(&tcb->in_flight, 0);
+    const struct tx_record *first = records_at(&tcb->work->in_flight, 0);
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_RENEGED,
                                         .cause = "bytes that it had sacked are not acknowledged",
                                         .clause = "RFC 2018 8",
                                         .u.range = {.start = first->start - tcb->iss,
                                                     .end = first->end - tcb->iss}});
-    records_renege(&tcb->in_flight);
+    records_renege(&tcb->work->in_flight);
 }
 
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
     bool was_active = recovery->is_active;
     bool was_after_timeout = recovery->is_after_timeout;
     uint32_t uncovered_before = recovery->dup_acked_bytes;
@@ -333,27 +337,27 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         on_losses(tcb, news->flight_before, delivered);
     else if (probe_has_repaired && !was_active && !was_after_timeout)
         reduce(tcb, CONGESTION_LOSS, news->flight_before); /* RFC 8985 7.4.2 */
-    if (recovery->is_active && delivered > 0 && !tcb->cc.ops->has_model)
+    if (recovery->is_active && delivered > 0 && !tcb->work->cc.ops->has_model)
         let_through(tcb, delivered, news->acked_bytes > 0 && !found);
     /* The ACK that ends recovery leaves ssthresh, RFC 6582 3.2 step 3. */
     window_on_ack(tcb, news, delivered, was_active || recovery->is_active, was_after_timeout);
-    if (news->acked_bytes > 0 || tcb->in_flight.sacked_bytes > 0)
+    if (news->acked_bytes > 0 || tcb->work->in_flight.sacked_bytes > 0)
         tlp_schedule(tcb);
 }
 
 void recovery_on_reorder_timer(struct tcb *tcb)
 {
-    records_pay(&tcb->in_flight, tcb->stack->now_us, false);
+    records_pay(&tcb->work->in_flight, tcb->stack->now_us, false);
     if (!rack_detect(tcb))
         return;
     on_losses(tcb, tcb->snd_nxt - tcb->snd_una, 0);
-    if (tcb->recovery.is_active && !tcb->cc.ops->has_model)
+    if (tcb->work->recovery.is_active && !tcb->work->cc.ops->has_model)
         let_through(tcb, 0, false);
 }
 
 bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
 {
-    if (tcb->recovery.is_active || tcb->recovery.is_after_timeout)
+    if (tcb->work->recovery.is_active || tcb->work->recovery.is_after_timeout)
         return false;
     undo_disarm(tcb);
     reduce(tcb, CONGESTION_ECN, flight);
@@ -362,10 +366,10 @@ bool recovery_on_echo(struct tcb *tcb, uint32_t flight)
 
 void recovery_on_timeout(struct tcb *tcb)
 {
-    struct recovery *recovery = &tcb->recovery;
+    struct recovery *recovery = &tcb->work->recovery;
 
-    bool is_repeated = recovery->is_after_timeout && tcb->in_flight.count > 0 &&
-                       records_at(&tcb->in_flight, 0)->transmission_count > 1;
+    bool is_repeated = recovery->is_after_timeout && tcb->work->in_flight.count > 0 &&
+                       records_at(&tcb->work->in_flight, 0)->transmission_count > 1;
     frto_on_timeout(tcb, recovery->is_after_timeout);
     if (!is_repeated)
         undo_arm(tcb, true, tcb->snd_nxt - tcb->snd_una);
@@ -377,5 +381,5 @@ void recovery_on_timeout(struct tcb *tcb)
                                   .recover = tcb->snd_nxt,
                                   .send_one = true,
                                   .reduced_us = tcb->stack->now_us};
-    tcb->resend_cause = "the retransmission timer expired";
+    tcb->work->resend_cause = "the retransmission timer expired";
 }

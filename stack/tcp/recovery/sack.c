@@ -39,8 +39,8 @@ bool sack_note_duplicate(struct tcb *tcb, uint32_t start, uint32_t end)
     if (seq_lt(start, tcb->rcv_nxt)) {
         first = (struct tcp_sack_block){seq_max(start, taken.left), seq_min(end, taken.right)};
     } else {
-        for (unsigned i = 0; i < tcb->out_of_order.count; i++) {
-            const struct range *range = &tcb->out_of_order.range[i];
+        for (unsigned i = 0; i < tcb->work->out_of_order.count; i++) {
+            const struct range *range = &tcb->work->out_of_order.range[i];
             if (seq_leq(range->end, start))
                 continue;
             if (seq_geq(range->start, end))
@@ -51,13 +51,14 @@ bool sack_note_duplicate(struct tcb *tcb, uint32_t start, uint32_t end)
     }
     if (seq_geq(first.left, first.right))
         return false;
-    tcb->duplicate = first;
+    tcb->work->duplicate = first;
     return true;
 }
 
 bool sack_is_due(const struct tcb *tcb)
 {
-    return tcb->out_of_order.count > 0 || tcb->duplicate.left != tcb->duplicate.right;
+    return tcb->work->out_of_order.count > 0 ||
+           tcb->work->duplicate.left != tcb->work->duplicate.right;
 }
 
 unsigned sack_report(struct tcb *tcb, struct tcp_sack_block *blocks, unsigned max)
@@ -66,11 +67,11 @@ unsigned sack_report(struct tcb *tcb, struct tcp_sack_block *blocks, unsigned ma
 
     if (!tcb->sack || max == 0)
         return 0;
-    if (tcb->duplicate.left != tcb->duplicate.right) {
-        blocks[count++] = tcb->duplicate;
-        tcb->duplicate = (struct tcp_sack_block){0};
+    if (tcb->work->duplicate.left != tcb->work->duplicate.right) {
+        blocks[count++] = tcb->work->duplicate;
+        tcb->work->duplicate = (struct tcp_sack_block){0};
     }
-    return count + ranges_sack(&tcb->out_of_order, blocks + count, max - count);
+    return count + ranges_sack(&tcb->work->out_of_order, blocks + count, max - count);
 }
 
 /* ---- what we are told */
@@ -126,7 +127,7 @@ void sack_take(struct tcb *tcb, const struct tcp_segment *seg, struct ack_news *
         if (i == 0 && reports_duplicate(seg))
             take_duplicate(tcb, block, news);
         else if (seq_gt(block->left, acked) && seq_leq(block->right, tcb->snd_nxt))
-            news->sacked_bytes += records_sack(&tcb->in_flight, block->left, block->right,
+            news->sacked_bytes += records_sack(&tcb->work->in_flight, block->left, block->right,
                                                record_max, &news->delivered);
     }
 }

@@ -25,9 +25,10 @@ static bool is_in_use(const struct tcb *tcb)
 /* 7.2: other mechanisms are at work in a recovery and while something is sacked. */
 static bool is_needed(const struct tcb *tcb)
 {
-    return is_in_use(tcb) && tcb->in_flight.count > 0 && tcb->in_flight.sacked_bytes == 0 &&
-           tcb->in_flight.lost_bytes == 0 && !tcb->recovery.is_active &&
-           !tcb->recovery.is_after_timeout && tcb->snd_wnd > 0;
+    return is_in_use(tcb) && tcb->work->in_flight.count > 0 &&
+           tcb->work->in_flight.sacked_bytes == 0 && tcb->work->in_flight.lost_bytes == 0 &&
+           !tcb->work->recovery.is_active && !tcb->work->recovery.is_after_timeout &&
+           tcb->snd_wnd > 0;
 }
 
 /* TLP_calc_PTO() of RFC 8985 7.2. */
@@ -50,8 +51,8 @@ void tlp_schedule(struct tcb *tcb)
         return;
     }
     uint64_t at_us = tcb->stack->now_us + pto_us(tcb);
-    if (at_us > tcb->deadline_us[TIMER_RETRANSMIT])
-        at_us = tcb->deadline_us[TIMER_RETRANSMIT];
+    if (at_us > tcb->work->deadline_us[TIMER_RETRANSMIT])
+        at_us = tcb->work->deadline_us[TIMER_RETRANSMIT];
     tcb_timer_set(tcb, TIMER_PROBE, at_us);
 }
 
@@ -59,9 +60,9 @@ void tlp_schedule(struct tcb *tcb)
  * sample, and SRTT must be able to follow a path that has become slower. */
 void tlp_on_timer(struct tcb *tcb)
 {
-    if (!is_needed(tcb) || tcb->tlp.is_out || tcb->tlp.has_probed)
+    if (!is_needed(tcb) || tcb->work->tlp.is_out || tcb->work->tlp.has_probed)
         return;
-    tcb->tlp.is_due = true;
+    tcb->work->tlp.is_due = true;
     tcb_timer_set(tcb, TIMER_RETRANSMIT,
                   tcb->stack->now_us + tcp_rto_current_us(&tcb->rto, tcb->config));
     tcb_wants_output(tcb);
@@ -69,7 +70,7 @@ void tlp_on_timer(struct tcb *tcb)
 
 void tlp_on_sent(struct tcb *tcb, bool is_retrans)
 {
-    tcb->tlp = (struct tlp){
+    tcb->work->tlp = (struct tlp){
         .is_out = true, .is_retrans = is_retrans, .has_probed = true, .end_seq = tcb->snd_nxt};
     tcb_timer_clear(tcb, TIMER_PROBE);
 }
@@ -77,15 +78,15 @@ void tlp_on_sent(struct tcb *tcb, bool is_retrans)
 /* The duplicate that the peer reports is the last segment's second copy. */
 bool tlp_explains(const struct tcb *tcb, const struct ack_news *news)
 {
-    return tcb->tlp.is_out && tcb->tlp.is_retrans && news->has_duplicate &&
-           news->duplicate.right == tcb->tlp.end_seq;
+    return tcb->work->tlp.is_out && tcb->work->tlp.is_retrans && news->has_duplicate &&
+           news->duplicate.right == tcb->work->tlp.end_seq;
 }
 
 /* TLP_process_ack() of RFC 8985 7.4.2. A probe that repeated the last segment may have repaired the
  * only loss: then all is acknowledged, and no duplicate is reported. */
 bool tlp_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
-    struct tlp *tlp = &tcb->tlp;
+    struct tlp *tlp = &tcb->work->tlp;
     bool is_reported = tlp_explains(tcb, news);
 
     if (news->has_rtt_sample)
@@ -109,7 +110,7 @@ bool tlp_on_ack(struct tcb *tcb, const struct ack_news *news)
 
 void tlp_reset(struct tcb *tcb)
 {
-    tcb->tlp.is_due = false;
-    tcb->tlp.is_out = false;
+    tcb->work->tlp.is_due = false;
+    tcb->work->tlp.is_out = false;
     tcb_timer_clear(tcb, TIMER_PROBE);
 }

@@ -36,37 +36,37 @@ static uint32_t larger(uint32_t a, uint32_t b)
  * way. Then both are mistakes if all that both have sent again is reported. */
 void undo_arm(struct tcb *tcb, bool is_by_timeout, uint32_t flight)
 {
-    uint32_t ssthresh = tcb->cc.ssthresh;
-    struct undo before = tcb->undo;
+    uint32_t ssthresh = tcb->work->cc.ssthresh;
+    struct undo before = tcb->work->undo;
 
-    tcb->undo =
+    tcb->work->undo =
         (struct undo){.is_armed = true,
                       .is_by_timeout = is_by_timeout,
                       .pipe_prev = ssthresh == SSTHRESH_UNKNOWN ? flight : larger(flight, ssthresh),
                       .ssthresh_prev = ssthresh};
     if (!before.is_armed || before.was_needed || before.is_by_timeout || is_by_timeout)
         return;
-    tcb->undo.is_one_of_several = true;
-    tcb->undo.resent_bytes = before.resent_bytes;
-    tcb->undo.resent_left = before.resent_left;
-    tcb->undo.resent_right = before.resent_right;
-    tcb->undo.ssthresh_prev = before.ssthresh_prev;
+    tcb->work->undo.is_one_of_several = true;
+    tcb->work->undo.resent_bytes = before.resent_bytes;
+    tcb->work->undo.resent_left = before.resent_left;
+    tcb->work->undo.resent_right = before.resent_right;
+    tcb->work->undo.ssthresh_prev = before.ssthresh_prev;
 }
 
 void undo_disarm(struct tcb *tcb)
 {
-    tcb->undo = (struct undo){0};
+    tcb->work->undo = (struct undo){0};
 }
 
 void undo_on_recovered(struct tcb *tcb)
 {
-    tcb->undo.has_until = true;
-    tcb->undo.until = tcb->snd_nxt;
+    tcb->work->undo.has_until = true;
+    tcb->work->undo.until = tcb->snd_nxt;
 }
 
 void undo_on_resent(struct tcb *tcb, const struct tx_record *record)
 {
-    struct undo *undo = &tcb->undo;
+    struct undo *undo = &tcb->work->undo;
 
     if (!undo->is_armed)
         return;
@@ -89,15 +89,15 @@ static bool is_old_enough(const struct tcb *tcb, uint64_t resent_us)
 {
     uint64_t least_us = tcb->rto.srtt_us / 4 * 3;
 
-    if (least_us < tcb->rack.min_rtt.us)
-        least_us = tcb->rack.min_rtt.us;
-    return !tcb->undo.is_by_timeout && tcb->stack->now_us - resent_us >= least_us;
+    if (least_us < tcb->work->rack.min_rtt.us)
+        least_us = tcb->work->rack.min_rtt.us;
+    return !tcb->work->undo.is_by_timeout && tcb->stack->now_us - resent_us >= least_us;
 }
 
 /* RFC 3522 (3), (4). */
 static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
 {
-    struct undo *undo = &tcb->undo;
+    struct undo *undo = &tcb->work->undo;
 
     if (!undo->waits_for_echo || !news->has_echo || news->acked_bytes == 0)
         return false;
@@ -110,18 +110,18 @@ static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
  * twice has arrived. */
 static bool is_believed(const struct tcb *tcb, const struct tcp_sack_block *duplicate)
 {
-    const struct undo *undo = &tcb->undo;
+    const struct undo *undo = &tcb->work->undo;
 
     return seq_geq(duplicate->left, undo->resent_left) &&
            seq_leq(duplicate->right, undo->resent_right) &&
            (seq_leq(duplicate->right, tcb->snd_una) ||
-            records_is_sacked(&tcb->in_flight, duplicate->left));
+            records_is_sacked(&tcb->work->in_flight, duplicate->left));
 }
 
 /* RFC 3708: every retransmission was a duplicate. */
 static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
 {
-    struct undo *undo = &tcb->undo;
+    struct undo *undo = &tcb->work->undo;
 
     if (!undo->has_resent || !news->has_duplicate || tlp_explains(tcb, news) ||
         !is_believed(tcb, &news->duplicate))
@@ -134,13 +134,14 @@ static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
 /* All is acknowledged before anything was sent again. */
 static bool nothing_was_missing(const struct tcb *tcb)
 {
-    return tcb->recovery.is_active && !tcb->undo.is_by_timeout && tcb->undo.resent_bytes == 0 &&
-           !tcb->undo.has_resent && seq_geq(tcb->snd_una, tcb->recovery.recover);
+    return tcb->work->recovery.is_active && !tcb->work->undo.is_by_timeout &&
+           tcb->work->undo.resent_bytes == 0 && !tcb->work->undo.has_resent &&
+           seq_geq(tcb->snd_una, tcb->work->recovery.recover);
 }
 
 const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char **clause)
 {
-    struct undo *undo = &tcb->undo;
+    struct undo *undo = &tcb->work->undo;
 
     if (!undo->is_armed)
         return NULL;
@@ -167,8 +168,8 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
 /* D-SACKs may still take back those before. */
 static void wait_for_the_others(struct tcb *tcb)
 {
-    tcb->undo.is_by_echo = false;
-    tcb->undo.is_one_of_several = false;
+    tcb->work->undo.is_by_echo = false;
+    tcb->work->undo.is_one_of_several = false;
     undo_on_recovered(tcb);
 }
 
@@ -178,21 +179,22 @@ static void wait_for_the_others(struct tcb *tcb)
  * leave in its place at once. */
 void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
 {
-    uint32_t sacked = pacing_is_on(tcb) ? 0 : tcb->in_flight.sacked_bytes;
+    uint32_t sacked = pacing_is_on(tcb) ? 0 : tcb->work->in_flight.sacked_bytes;
     uint32_t flight = tcb->snd_nxt - tcb->snd_una - sacked;
-    uint32_t iw = tcb->cc.initial_cwnd;
+    uint32_t iw = tcb->work->cc.initial_cwnd;
 
-    tcb->cc.ops->on_undo(&tcb->cc);
-    if (!tcb->undo.is_by_echo)
-        tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.ssthresh_prev);
+    tcb->work->cc.ops->on_undo(&tcb->work->cc);
+    if (!tcb->work->undo.is_by_echo)
+        tcb->work->cc.ssthresh = larger(tcb->work->cc.ssthresh, tcb->work->undo.ssthresh_prev);
     uint32_t window = larger(flight + (acked_bytes < iw ? acked_bytes : iw), 2 * tcb->snd_mss);
-    if (tcb->cc.cwnd > window && !tcb->cc.ops->has_model) { /* whose pace lets out no burst */
-        tcb->cc.ssthresh = larger(tcb->cc.ssthresh, tcb->undo.pipe_prev);
-        tcb->cc.cwnd = window;
+    if (tcb->work->cc.cwnd > window &&
+        !tcb->work->cc.ops->has_model) { /* whose pace lets out no burst */
+        tcb->work->cc.ssthresh = larger(tcb->work->cc.ssthresh, tcb->work->undo.pipe_prev);
+        tcb->work->cc.cwnd = window;
     }
-    if (tcb->undo.is_by_timeout)
+    if (tcb->work->undo.is_by_timeout)
         tcp_rto_was_spurious(&tcb->rto); /* RFC 4015 (7), (8) */
-    if (tcb->undo.is_by_echo && tcb->undo.is_one_of_several)
+    if (tcb->work->undo.is_by_echo && tcb->work->undo.is_one_of_several)
         wait_for_the_others(tcb);
     else
         undo_disarm(tcb);

@@ -25,18 +25,19 @@ static uint32_t bounded_us(uint64_t us)
 
 void window_start(struct tcb *tcb, uint32_t initial_segments)
 {
-    congestion_init(&tcb->cc, tcb->config, tcb->snd_mss, initial_segments);
-    congestion_start(&tcb->cc, &(struct congestion_path){.now_us = tcb->stack->now_us,
-                                                         .srtt_us = bounded_us(tcb->rto.srtt_us),
-                                                         .seed = tcb->iss,
-                                                         .has_sack = tcb->sack});
-    tcb->cc.round_end = tcb->cc.full_at = tcb->snd_una;
+    congestion_init(&tcb->work->cc, tcb->config, tcb->snd_mss, initial_segments);
+    congestion_start(&tcb->work->cc,
+                     &(struct congestion_path){.now_us = tcb->stack->now_us,
+                                               .srtt_us = bounded_us(tcb->rto.srtt_us),
+                                               .seed = tcb->iss,
+                                               .has_sack = tcb->sack});
+    tcb->work->cc.round_end = tcb->work->cc.full_at = tcb->snd_una;
 }
 
 /* RFC 7661 4.4.3: the window has not been in use for five minutes, or several times that. */
 static void halve_unvalidated(struct tcb *tcb)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t before_bytes = cc->cwnd;
     unsigned count = validation_take_periods(&cc->validation, tcb->stack->now_us);
 
@@ -51,7 +52,7 @@ static void halve_unvalidated(struct tcb *tcb)
 
 void window_after_idle(struct tcb *tcb)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint64_t pause_us = tcb->stack->now_us - tcb->last_sent_us;
     uint32_t before_bytes = cc->cwnd;
 
@@ -78,20 +79,20 @@ uint32_t window_burst_left(const struct tcb *tcb)
         return UINT32_MAX;
     if (tcb->snd_nxt == tcb->snd_una) /* no acknowledgment will come to let the next burst go */
         return UINT32_MAX;
-    return most > tcb->cc.burst_bytes ? (uint32_t)(most - tcb->cc.burst_bytes) : 0;
+    return most > tcb->work->cc.burst_bytes ? (uint32_t)(most - tcb->work->cc.burst_bytes) : 0;
 }
 
 void window_on_sent(struct tcb *tcb, uint32_t bytes)
 {
-    tcb->cc.burst_bytes += bytes;
-    if (tcb->cc.rate != NULL)
-        rate_on_sent(tcb->cc.rate, tcb->in_flight.order, recovery_pipe(tcb), bytes,
-                     tcb->in_flight.count, tcb->stack->now_us);
+    tcb->work->cc.burst_bytes += bytes;
+    if (tcb->work->cc.rate != NULL)
+        rate_on_sent(tcb->work->cc.rate, tcb->work->in_flight.order, recovery_pipe(tcb), bytes,
+                     tcb->work->in_flight.count, tcb->stack->now_us);
 }
 
 void window_on_lost(struct tcb *tcb, const struct tx_record *record)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t before_bytes = cc->cwnd;
 
     if (cc->rate == NULL || path_mtu_is_of_probe(tcb, record)) /* no sign of congestion: RFC 4821 */
@@ -106,11 +107,11 @@ void window_on_lost(struct tcb *tcb, const struct tx_record *record)
 
 void window_has_nothing_to_send(struct tcb *tcb)
 {
-    if (tcb->cc.rate == NULL || tcb->in_flight.lost_bytes > 0)
+    if (tcb->work->cc.rate == NULL || tcb->work->in_flight.lost_bytes > 0)
         return;
     uint32_t pipe = recovery_pipe(tcb);
-    if (pipe < tcb->cc.cwnd)
-        rate_app_limited(tcb->cc.rate, pipe);
+    if (pipe < tcb->work->cc.cwnd)
+        rate_app_limited(tcb->work->cc.rate, pipe);
 }
 
 /* The transmission that left last of what an acknowledgment says has arrived. What was sent again
@@ -123,9 +124,9 @@ void window_sample_rate(struct tcb *tcb, const struct ack_news *news, uint32_t d
                            .has_newest = delivered->has_once,
                            .order = delivered->once_order,
                            .sent_us = delivered->once_us,
-                           .min_rtt_us = tcb->rack.min_rtt.us};
+                           .min_rtt_us = tcb->work->rack.min_rtt.us};
 
-    if (tcb->cc.rate == NULL)
+    if (tcb->work->cc.rate == NULL)
         return;
     if (delivered->has_resent && rack_is_of_the_last_transmission(tcb, news) &&
         (!ack.has_newest || seq_gt(delivered->resent_order, ack.order))) {
@@ -133,18 +134,18 @@ void window_sample_rate(struct tcb *tcb, const struct ack_news *news, uint32_t d
         ack.order = delivered->resent_order;
         ack.sent_us = delivered->resent_us;
     }
-    rate_on_ack(tcb->cc.rate, &ack);
+    rate_on_ack(tcb->work->cc.rate, &ack);
 }
 
 void window_is_full(struct tcb *tcb)
 {
-    tcb->cc.full_at = tcb->snd_nxt;
+    tcb->work->cc.full_at = tcb->snd_nxt;
 }
 
 void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delivered_bytes,
                    bool in_recovery, bool after_timeout)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t before_bytes = cc->cwnd;
     struct congestion_ack ack = describe(tcb, news);
 
@@ -160,13 +161,13 @@ void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delive
 
 void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32_t flight)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t before_bytes = cc->cwnd;
 
     bool is_validated = cc->validation.unvalidated_since_us == 0;
     if (!is_validated) /* RFC 7661 4.4.1 */
         flight = congestion_larger(flight, validation_pipe_ack(&cc->validation));
-    cc->validation.loss_bytes = !is_validated && tcb->recovery.is_active ? flight : 0;
+    cc->validation.loss_bytes = !is_validated && tcb->work->recovery.is_active ? flight : 0;
     cc->validation.resent_before = tcb->resent_bytes;
     struct congestion_note note = cc->ops->on_congestion(cc, reason, flight);
     validation_forget(&cc->validation);
@@ -181,7 +182,7 @@ void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32
  * again twice counts twice. */
 void window_on_recovered(struct tcb *tcb)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t bytes = cc->validation.loss_bytes, before_bytes = cc->cwnd;
     uint64_t resent = tcb->resent_bytes - cc->validation.resent_before;
 
@@ -198,7 +199,7 @@ void window_on_recovered(struct tcb *tcb)
 
 void window_on_timeout(struct tcb *tcb, bool is_repeated)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t flight = tcb->snd_nxt - tcb->snd_una;
     uint32_t before_bytes = cc->cwnd;
 
@@ -217,7 +218,7 @@ void window_on_timeout(struct tcb *tcb, bool is_repeated)
 
 void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
 {
-    tcb->cc.validation.loss_bytes = 0;
+    tcb->work->cc.validation.loss_bytes = 0;
     trace_note(tcb, (struct congestion_note){CWND_UNDONE, {0}}, before_bytes);
 }
 
@@ -225,7 +226,7 @@ void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
  * up at times as well. */
 static void validate(struct tcb *tcb, struct congestion_ack *ack)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
 
     validation_on_ack(&cc->validation, ack);
     ack->window_was_used |= validation_holds(&cc->validation, cc->cwnd);
@@ -237,7 +238,7 @@ static void validate(struct tcb *tcb, struct congestion_ack *ack)
 
 static bool window_was_full(struct tcb *tcb, const struct ack_news *news)
 {
-    struct congestion *cc = &tcb->cc;
+    struct congestion *cc = &tcb->work->cc;
     uint32_t first_acked = tcb->snd_nxt - news->flight_before;
     bool was_full = seq_lt(first_acked, cc->full_at);
 
@@ -248,9 +249,9 @@ static bool window_was_full(struct tcb *tcb, const struct ack_news *news)
 
 static bool round_begins(struct tcb *tcb, const struct ack_news *news)
 {
-    if (news->acked_bytes == 0 || seq_lt(tcb->snd_una, tcb->cc.round_end))
+    if (news->acked_bytes == 0 || seq_lt(tcb->snd_una, tcb->work->cc.round_end))
         return false;
-    tcb->cc.round_end = tcb->snd_nxt;
+    tcb->work->cc.round_end = tcb->snd_nxt;
     return true;
 }
 
@@ -267,7 +268,7 @@ static uint32_t round_trip_us(const struct tcb *tcb, const struct ack_news *news
 
 static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *news)
 {
-    const struct congestion *cc = &tcb->cc;
+    const struct congestion *cc = &tcb->work->cc;
     bool is_full = window_was_full(tcb, news);
     bool is_half_full = cc->cwnd < cc->ssthresh && 2 * (uint64_t)news->flight_before >= cc->cwnd;
 
@@ -276,7 +277,7 @@ static struct congestion_ack describe(struct tcb *tcb, const struct ack_news *ne
         .acked_bytes = news->acked_bytes,
         .rtt_us = round_trip_us(tcb, news),
         .srtt_us = bounded_us(tcb->rto.srtt_us),
-        .min_rtt_us = bounded_us(tcb->rack.min_rtt.us),
+        .min_rtt_us = bounded_us(tcb->work->rack.min_rtt.us),
         .flight_before = news->flight_before,
         .flight_after = tcb->snd_nxt - tcb->snd_una,
         .round_begins = round_begins(tcb, news),
@@ -327,13 +328,13 @@ static void trace_note(struct tcb *tcb, struct congestion_note note, uint32_t be
                      note.what == CWND_CUBIC || note.what == CWND_RENO_FRIENDLY ||
                      note.what == CWND_BBR_MODEL;
 
-    if (note.what == CWND_KEPT || (is_growth && tcb->cc.cwnd == before_bytes))
+    if (note.what == CWND_KEPT || (is_growth && tcb->work->cc.cwnd == before_bytes))
         return;
     tcb_trace(tcb, (struct trace_event){.kind = TRACE_CWND,
                                         .cause = reasons[note.what].cause,
                                         .clause = reasons[note.what].clause,
-                                        .u.cwnd = {tcb->cc.cwnd,
-                                                   tcb->cc.ssthresh,
+                                        .u.cwnd = {tcb->work->cc.cwnd,
+                                                   tcb->work->cc.ssthresh,
                                                    before_bytes,
                                                    note.what,
                                                    {note.number[0], note.number[1], note.number[2],
