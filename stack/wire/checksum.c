@@ -76,8 +76,12 @@ void checksum_add_pseudo(struct checksum *c, const struct ip_addr *src, const st
 {
     bool is_v4 = ip_addr_is_v4(src) && ip_addr_is_v4(dst);
     size_t skip = is_v4 ? 12 : 0;
-    uint8_t rest[] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
-                      (uint8_t)length,         0,                       protocol};
+    uint8_t rest[] = {(uint8_t)(length >> 24),
+                      (uint8_t)(length >> 16),
+                      (uint8_t)(length >> 8),
+                      (uint8_t)length,
+                      0,
+                      protocol};
 
     checksum_add(c, (struct bytes){src->octet + skip, 16 - skip});
     checksum_add(c, (struct bytes){dst->octet + skip, 16 - skip});
