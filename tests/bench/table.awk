@@ -30,7 +30,7 @@ END {
     }
     if (count["idle_cpu", "tuntcp"])
         printf "processor time with 54,000 idle: %.3f %%\n", median("idle_cpu", "tuntcp")
-    printf "medians of %d, Linux %s, %d processors, kernel side: %s\n", runs, kernel, cpus, cc
+    printf "medians of %d, Linux %s, %d processors%s\n", runs, kernel, cpus, cc == "" ? "" : ", kernel side: " cc
     if (load > 0.5)
         printf "the machine was busy with other things (load %s before): trust none of this\n", load
     print ""
