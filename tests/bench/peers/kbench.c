@@ -43,6 +43,7 @@ enum {
     EVENTS_MAX = 128,
     FILES_SPARE = 64,
     IDLE_AT_ONCE = 64,
+    CHILDREN_MAX = 256,
     STALL_MS = 5000, /* nothing has happened for so long: what is open counts as failed */
 };
 
@@ -486,15 +487,33 @@ static unsigned files_max(void)
     return limit.rlim_cur > (1 << 20) ? 1 << 20 : (unsigned)limit.rlim_cur;
 }
 
+static void on_term(int number)
+{
+    (void)number; /* pause() returns */
+}
+
+/* What holds on until the last socket is closed: whoever waits for this process waits for all. */
+static void end_all(const pid_t *child, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        kill(child[i], SIGKILL);
+    for (unsigned i = 0; i < count; i++)
+        waitpid(child[i], NULL, 0);
+}
+
 /* Each process says how many it has through a pipe, and stays. */
 static int run_idle(const struct options *options)
 {
-    unsigned each = files_max() - FILES_SPARE, total = 0, part;
+    unsigned each = files_max() - FILES_SPARE, total = 0, part, child_count = 0;
+    pid_t children[CHILDREN_MAX];
     int fds[2];
+
+    signal(SIGTERM, on_term);
 
     if (pipe(fds) < 0)
         return failed("pipe");
-    for (unsigned begun = 0; begun < options->connection_count; begun += each) {
+    for (unsigned begun = 0; begun < options->connection_count && child_count < CHILDREN_MAX;
+         begun += each) {
         unsigned left = options->connection_count - begun;
         pid_t child = fork();
         if (child < 0)
@@ -506,12 +525,14 @@ static int run_idle(const struct options *options)
                 pause();
             _exit(EXIT_SUCCESS);
         }
+        children[child_count++] = child;
         if (read(fds[0], &part, sizeof part) == sizeof part)
             total += part;
     }
     printf("ready %u\n", total);
     fflush(stdout);
     pause();
+    end_all(children, child_count);
     return EXIT_SUCCESS;
 }
 
