@@ -72,6 +72,8 @@ static const struct setting table[] = {
     {TCP(tlp), SWITCH, LIVE, .help = "a probe when the last segments stay unanswered (RFC 8985 7)"},
     {TCP(tlp_max_ack_delay_us), RANGE(0, S(10)), LIVE,
      .help = "a peer may hold back the ACK of a lone segment so long"},
+    {TCP(tlp_first_ack_delay_us), RANGE(0, S(10)), LIVE,
+     .help = "... and is given so long until it has shown that it does"},
     {TCP(eifel), SWITCH, LIVE, .help = "see spurious retransmissions by timestamps (RFC 3522)"},
     {TCP(dsack_undo), SWITCH, LIVE,
      .help = "see spurious retransmissions by reported duplicates (RFC 3708)"},

@@ -16,7 +16,7 @@ void tcp_config_init(struct tcp_config *config)
         .ecn = TCP_ECN_ACCEPT,
         .nagle = true,
         .syn_style = TCP_SYN_STYLE_MACOS,
-        .send_buffer_bytes = 1 << 20,
+        .send_buffer_bytes = 256 << 10,
         .send_buffer_max_bytes = 64 << 20, /* 1 Gbit/s over 300 ms are 37.5 MB in flight */
         .receive_buffer_bytes = 128 << 10,
         .receive_buffer_max_bytes = UINT16_MAX << 10, /* what a scale of 10 can announce: 64 MiB */
@@ -27,6 +27,7 @@ void tcp_config_init(struct tcp_config *config)
         .loss_detection = TCP_LOSS_DETECTION_RACK,
         .tlp = true,
         .tlp_max_ack_delay_us = 40000,
+        .tlp_first_ack_delay_us = 5000,
         .eifel = true,
         .dsack_undo = true,
         .frto = true,

@@ -47,7 +47,7 @@ struct tcp_config {
 
     uint32_t mss_clamp_bytes;   /* never announce or send more than this; 0: what the MTU allows */
     uint32_t send_buffer_bytes; /* what tcp_send() accepts ahead of the acknowledgments at first;
-                                   memory is taken as it is used; 1 MiB */
+                                   memory is taken as it is used; 256 KiB */
     uint32_t send_buffer_max_bytes; /* what that may grow to with the congestion window; 64 MiB */
     uint32_t receive_buffer_bytes;  /* the window offered at first; 128 KiB */
     uint32_t receive_buffer_max_bytes; /* what it may grow to, and what the scale is made for; 65535
@@ -69,8 +69,9 @@ struct tcp_config {
     enum tcp_loss_detection loss_detection;
     bool tlp; /* RFC 8985 7: a probe when the last segments are not acknowledged; with RACK; on */
     uint64_t tlp_max_ack_delay_us; /* how long a peer may hold back the ACK of a lone segment; 40
-                                      ms: what we take, and Linux where it can. A longer one costs a
-                                      probe too many. */
+                                      ms: what we take, and Linux where it can ... */
+    uint64_t tlp_first_ack_delay_us; /* ... and how long it is given until it has shown that it
+                                        does; 5 ms */
     /* Spurious reductions of the window are taken back, as RFC 4015 says, if ... All are on: each
      * sign is one that others do not give. */
     bool eifel;      /* ... an echoed timestamp is older than the retransmission, RFC 3522 */

@@ -202,6 +202,7 @@ static void any_loss_recovery(uint64_t *r, struct tcp_config *tcp)
     tcp->dsack = !one_in(r, 4);
     tcp->tlp = !one_in(r, 4);
     tcp->tlp_max_ack_delay_us = sim_below(r, 100000);
+    tcp->tlp_first_ack_delay_us = sim_below(r, 100000);
     tcp->prr = !one_in(r, 4);
     tcp->limited_transmit = !one_in(r, 4);
     tcp->eifel = !one_in(r, 4);

@@ -3,8 +3,8 @@
  * the last one once more: its acknowledgment brings the SACK by which RACK finds the rest. It costs
  * a round trip or two where a time-out would cost at least rto_min_us, and the window.
  *
- * A lone segment may be held back by the receiver's delayed acknowledgment, so
- * tlp_max_ack_delay_us is added for it. Departure: 7.2 means one segment, we mean as many bytes as
+ * A lone segment may be held back by the receiver's delayed acknowledgment, so ack_delay_us() is
+ * added for it. Departure: 7.2 means one segment, we mean as many bytes as
  * one segment holds at most, since a receiver delays until two full-sized ones are there.
  *
  * Departure from section 8, where one timer serves the probe, reordering and the RTO by turns: each
@@ -31,6 +31,31 @@ static bool is_needed(const struct tcb *tcb)
            tcb->snd_wnd > 0;
 }
 
+static bool is_lone(const struct tcb *tcb)
+{
+    return tcb->snd_nxt - tcb->snd_una <= tcb->snd_mss;
+}
+
+/* Departure from 7.2, whose TLP.max_ack_delay is one budget for every peer: most acknowledge a
+ * segment that ends a burst at once, and a lone loss would always wait for the slowest. It begins
+ * small, and each probe that was for nothing doubles it up to that budget: three probes at most
+ * are sent too many. */
+static uint64_t ack_delay_us(const struct tcb *tcb)
+{
+    const struct tcp_config *config = tcb->config;
+    uint64_t us = tcb->work->tlp.ack_delay_us;
+
+    if (us < config->tlp_first_ack_delay_us)
+        us = config->tlp_first_ack_delay_us;
+    return us < config->tlp_max_ack_delay_us ? us : config->tlp_max_ack_delay_us;
+}
+
+static void learn_ack_delay(struct tcb *tcb)
+{
+    if (tcb->work->tlp.was_lone)
+        tcb->work->tlp.ack_delay_us = (uint32_t)(2 * ack_delay_us(tcb));
+}
+
 /* TLP_calc_PTO() of RFC 8985 7.2. */
 static uint64_t pto_us(const struct tcb *tcb)
 {
@@ -38,8 +63,8 @@ static uint64_t pto_us(const struct tcb *tcb)
 
     if (tcb->rto.srtt_us > 0) {
         us = 2 * tcb->rto.srtt_us;
-        if (tcb->snd_nxt - tcb->snd_una <= tcb->snd_mss)
-            us += tcb->config->tlp_max_ack_delay_us;
+        if (is_lone(tcb))
+            us += ack_delay_us(tcb);
     }
     return us;
 }
@@ -70,8 +95,12 @@ void tlp_on_timer(struct tcb *tcb)
 
 void tlp_on_sent(struct tcb *tcb, bool is_retrans)
 {
-    tcb->work->tlp = (struct tlp){
-        .is_out = true, .is_retrans = is_retrans, .has_probed = true, .end_seq = tcb->snd_nxt};
+    tcb->work->tlp = (struct tlp){.is_out = true,
+                                  .is_retrans = is_retrans,
+                                  .has_probed = true,
+                                  .was_lone = is_lone(tcb),
+                                  .ack_delay_us = tcb->work->tlp.ack_delay_us,
+                                  .end_seq = tcb->snd_nxt};
     tcb_timer_clear(tcb, TIMER_PROBE);
 }
 
@@ -97,6 +126,8 @@ bool tlp_on_ack(struct tcb *tcb, const struct ack_news *news)
         return false;
     if (!tlp->is_retrans || is_reported) { /* new data has arrived; or case 1: both copies have */
         tlp->is_out = false;
+        if (is_reported)
+            learn_ack_delay(tcb);
         return false;
     }
     if (seq_gt(tcb->snd_una, tlp->end_seq)) { /* case 2: one of the two was lost */

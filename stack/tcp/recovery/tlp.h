@@ -9,10 +9,12 @@ struct tcb;
 struct ack_news;
 
 struct tlp {
-    bool is_due;     /* a probe is to leave, whatever the window of congestion control */
-    bool is_out;     /* a probe waits for its answer; RFC 8985: TLP.end_seq is set */
-    bool is_retrans; /* it repeats what was sent before */
-    bool has_probed; /* no round trip has been measured since the last probe */
+    bool is_due;           /* a probe is to leave, whatever the window of congestion control */
+    bool is_out;           /* a probe waits for its answer; RFC 8985: TLP.end_seq is set */
+    bool is_retrans;       /* it repeats what was sent before */
+    bool has_probed;       /* no round trip has been measured since the last probe */
+    bool was_lone;         /* it was sent for as little as one segment */
+    uint32_t ack_delay_us; /* how long the peer holds such an ACK back, as far as it has shown */
     uint32_t end_seq;
 };
 
