@@ -86,7 +86,8 @@ struct congestion {
     uint32_t round_end; /* a round trip is over when this is acknowledged */
     uint32_t full_at;   /* SND.NXT when the window was last full: what lies before it was sent by a
                            sender that used its window */
-    uint32_t burst_bytes; /* sent since the last acknowledgment */
+    uint32_t burst_bytes;    /* sent since the last acknowledgment */
+    uint32_t flight_most[2]; /* the most in flight at once, in this round and the one before */
     struct validation validation;
     uint64_t paced_until_ns; /* pacing.c: what has left is paid for at this time */
 };

@@ -84,7 +84,10 @@ uint32_t window_burst_left(const struct tcb *tcb)
 
 void window_on_sent(struct tcb *tcb, uint32_t bytes)
 {
-    tcb->work->cc.burst_bytes += bytes;
+    struct congestion *cc = &tcb->work->cc;
+
+    cc->burst_bytes += bytes;
+    cc->flight_most[0] = congestion_larger(cc->flight_most[0], tcb->snd_nxt - tcb->snd_una);
     if (tcb->work->cc.rate != NULL)
         rate_on_sent(tcb->work->cc.rate, tcb->work->in_flight.order, recovery_pipe(tcb), bytes,
                      tcb->work->in_flight.count, tcb->stack->now_us);
@@ -251,7 +254,10 @@ static bool round_begins(struct tcb *tcb, const struct ack_news *news)
 {
     if (news->acked_bytes == 0 || seq_lt(tcb->snd_una, tcb->work->cc.round_end))
         return false;
-    tcb->work->cc.round_end = tcb->snd_nxt;
+    struct congestion *cc = &tcb->work->cc;
+    cc->round_end = tcb->snd_nxt;
+    cc->flight_most[1] = cc->flight_most[0];
+    cc->flight_most[0] = 0;
     return true;
 }
 
