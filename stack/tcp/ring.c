@@ -89,7 +89,8 @@ uint8_t *ring_reserve(struct ring *ring, size_t limit, size_t *room)
     if (ring->used >= limit)
         return NULL;
     if (ring->used == ring->size) {
-        size_t wanted = ring->size == 0 ? RING_FIRST_BYTES : (size_t)ring->size * 2;
+        size_t twice = (size_t)ring->size * 2;
+        size_t wanted = twice > RING_RESERVE_BYTES ? twice : RING_RESERVE_BYTES;
         if (!grow(ring, wanted < limit ? wanted : limit))
             return NULL;
     }
