@@ -6,7 +6,7 @@
  * only the past. Memory is bounded: conversations, fragments and HTTP heads have limits, and what
  * is forgotten is shown as if the capture began there.
  *
- * Not done: other application protocols (their segments are shown as TCP or UDP), IPv6. */
+ * Not done: other application protocols (their segments are shown as TCP or UDP). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +58,10 @@ void dissect(struct dissector *d, struct bytes packet, uint64_t time_us, struct 
     row->style = ROW_PLAIN;
     row->number = ++d->packet_count;
 
+    if (packet.len > 0 && packet.data[0] >> 4 == 6) {
+        dissect_ipv6(packet, row);
+        return;
+    }
     enum drop drop = ipv4_parse(packet, true, &ip); /* as Wireshark: checksums are not checked */
     if (drop != DROP_NOT) {
         unreadable_row(packet, drop, row);

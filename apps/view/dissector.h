@@ -189,6 +189,8 @@ struct dissector {
     unsigned echo_count;
 };
 
+/* A whole packet of version 6. */
+void dissect_ipv6(struct bytes packet, struct dissection *row);
 void dissect_icmp(struct dissector *d, const struct ipv4_packet *ip, struct dissection *row);
 void dissect_udp(const struct ipv4_packet *ip, struct dissection *row);
 void dissect_tcp(struct dissector *d, const struct ipv4_packet *ip, uint64_t time_us,

@@ -68,8 +68,8 @@ struct tcp_config {
      * bears reordering, where the others wait for a time-out or send what has arrived. */
     enum tcp_loss_detection loss_detection;
     bool tlp; /* RFC 8985 7: a probe when the last segments are not acknowledged; with RACK; on */
-    uint64_t tlp_max_ack_delay_us; /* how long a peer may hold back the ACK of a lone segment; 40
-                                      ms: what we take, and Linux where it can ... */
+    uint64_t tlp_max_ack_delay_us;   /* how long a peer may hold back the ACK of a lone segment; 40
+                                        ms: what we take, and Linux where it can ... */
     uint64_t tlp_first_ack_delay_us; /* ... and how long it is given until it has shown that it
                                         does; 5 ms */
     /* Spurious reductions of the window are taken back, as RFC 4015 says, if ... All are on: each

@@ -24,6 +24,32 @@ START_TEST(options_stand_in_the_order_of_the_wire)
 }
 END_TEST
 
+/* What a kernel says on a device that has just come up, as tshark shows it. */
+START_TEST(ipv6_of_the_kernel_is_shown_by_address_and_kind)
+{
+    struct packet p = {
+        .memory = {0x60, 0, 0, 0, 0, 8, 58, 255, 0xfe, 0x80, [23] = 5, 0xff, 2, [39] = 2, 133},
+        .len = 48};
+
+    see(&p);
+    ck_assert_str_eq(row.source, "fe80::5");
+    ck_assert_str_eq(row.destination, "ff02::2");
+    ck_assert_str_eq(row.protocol, "ICMPv6");
+    ck_assert_str_eq(row.info, "Router Solicitation");
+    p = (struct packet){.memory = {0x60, 0,    0,        0,    0, 36,          0,  1,
+                                   0xfe, 0x80, [23] = 5, 0xff, 2, [39] = 0x16, 58, 0,
+                                   5,    2,    0,        0,    1, 0,           143},
+                        .len = 76};
+    see(&p);
+    ck_assert_str_eq(row.destination, "ff02::16");
+    ck_assert_str_eq(row.info, "Multicast Listener Report Message v2");
+    p.len = 30;
+    see(&p);
+    ck_assert_str_eq(row.protocol, "IPv6");
+    ck_assert_str_eq(row.info, "[Malformed Packet]");
+}
+END_TEST
+
 START_TEST(
     user_timeout_is_shown_without_its_unit) /* RFC 5482 (3.3): 15 bits, as Wireshark has it */
 {
@@ -411,6 +437,7 @@ static void tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, options_stand_in_the_order_of_the_wire);
+    tcase_add_test(tc, ipv6_of_the_kernel_is_shown_by_address_and_kind);
     tcase_add_test(tc, user_timeout_is_shown_without_its_unit);
     tcase_add_test(tc, window_is_scaled_after_the_syns_when_both_offered);
     tcase_add_test(tc, window_is_not_scaled_when_one_side_did_not_offer);
