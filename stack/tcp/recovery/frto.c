@@ -1,17 +1,19 @@
 /* F-RTO, RFC 5682. After a time-out the first segment is sent again; before all the others follow,
  * the next two acknowledgments are looked at:
  *
- *   step 2   the first one covers the retransmission, but not all that had been sent: two segments
- * of new data are sent instead of retransmissions step 3   the next one covers more of what was
- * sent once: that had arrived before, the time-out was spurious. A duplicate, or one for the new
- * data above a hole: it was not, and slow start over the lost flight goes on
+ * - step 2: the first one covers the retransmission, but not all that had been sent: two segments
+ *   of new data are sent instead of retransmissions;
+ * - step 3: the next one covers more of what was sent once: that had arrived before, the time-out
+ *   was spurious. A duplicate, or one for the new data: it was not, and slow start over the lost
+ *   flight goes on.
  *
- * It needs no option of the peer's (section 2); with SACK (section 3) duplicates do not end step 2,
- * and SACKed bytes count as acknowledged in step 3. The first segment's retransmission alone is not
- * proof, since a hole may have been filled by it.
+ * It needs no option of the peer's (2.1); with SACK (3.1) duplicates do not end step 2, and SACKed
+ * bytes count as acknowledged in step 3. The first segment's retransmission alone is not proof,
+ * since a hole may have been filled by it. Where there is no new data to send, or no window for it,
+ * the recovery goes the conventional way at once, as (2b) recommends.
  *
- * Departure: where there is no new data to send, or no window for it, the recovery goes the
- * conventional way at once; section 2.1 leaves the choice. */
+ * Departure from 2.1 (3b), which believes any acknowledgment that advances: it must not cover the
+ * new data, as 3.1 (3b) has it. */
 #include "frto.h"
 
 #include "../seq.h"
@@ -19,9 +21,13 @@
 
 enum { NEW_SEGMENTS = 2, CWND_SEGMENTS_MAX = 3 };
 
+/* A recovery by SACK may have sent again what is acknowledged next, and shows nothing then (3.2);
+ * from NewReno's F-RTO may be entered (2.1). */
 void frto_on_timeout(struct tcb *tcb, bool is_repeated)
 {
-    bool is_possible = tcb->config->frto && tcb_is_synchronized(tcb) && !is_repeated;
+    bool is_in_sack_recovery = tcb->sack && tcb->work->recovery.is_active;
+    bool is_possible =
+        tcb->config->frto && tcb_is_synchronized(tcb) && !is_repeated && !is_in_sack_recovery;
 
     tcb->work->frto = (struct frto){.step = is_possible ? FRTO_FIRST_ACK : FRTO_OFF};
 }
@@ -51,7 +57,7 @@ static void on_first_ack(struct tcb *tcb, const struct ack_news *news)
                           .new_bytes = NEW_SEGMENTS * tcb->snd_mss};
 }
 
-/* Something above `recover` has arrived: above, that is, a hole that is still there. */
+/* Something above `recover` has arrived: (3a) of 3.1. */
 static bool is_above_recover_delivered(const struct tcb *tcb, const struct ack_news *news)
 {
     return seq_gt(tcb->snd_una, tcb->work->frto.recover) ||

@@ -1,4 +1,4 @@
-/* F-RTO: was the time-out spurious? RFC 5682. */
+/* F-RTO: was the time-out spurious? RFC 5682 2.1, and 3.1 with SACK. */
 #ifndef TUNTCP_TCP_FRTO_H
 #define TUNTCP_TCP_FRTO_H
 
@@ -20,7 +20,7 @@ struct frto {
     uint32_t new_bytes; /* of it that may still be sent */
 };
 
-/* Step 1. `is_repeated`: an earlier time-out has not been recovered from. */
+/* Step 1, before recovery hears of the time-out. `is_repeated`: an earlier time-out has not been recovered from. */
 void frto_on_timeout(struct tcb *tcb, bool is_repeated);
 /* True: the time-out was spurious. */
 bool frto_on_ack(struct tcb *tcb, const struct ack_news *news);
