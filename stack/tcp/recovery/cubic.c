@@ -16,7 +16,10 @@
  * anew from the time at each acknowledgment: rounding does not add up.
  *
  * t is a clock that runs only while the window is in use (4.2, 5.8), by at most one round trip per
- * acknowledgment: a pause, however long, does not let the window jump. */
+ * acknowledgment: a pause, however long, does not let the window jump.
+ *
+ * Departure: 4.10 wants slow start up to and at ssthresh; at it, where a recovery ends, we avoid
+ * congestion, as RFC 5681 3.1 allows. */
 #include "congestion.h"
 
 enum {
@@ -49,7 +52,7 @@ static struct congestion_note on_ack(struct congestion *cc, const struct congest
     uint32_t w_est = grow_w_est(epoch, cc, ack->acked_bytes);
     uint32_t now_bytes = w_cubic(epoch, cc->mss, epoch->t_us);
     uint32_t t_ms = epoch->t_us / 1000;
-    if (now_bytes < w_est) { /* 4.3 */
+    if (now_bytes < w_est) { /* 4.3; what the target has added before is kept */
         cc->cwnd = congestion_larger(cc->cwnd, w_est);
         return (struct congestion_note){CWND_RENO_FRIENDLY, {t_ms, w_est, now_bytes}};
     }
@@ -94,7 +97,7 @@ static void run_clock(struct cubic_epoch *epoch, const struct congestion_ack *ac
     epoch->t_us += passed_us < ack->srtt_us ? passed_us : ack->srtt_us;
 }
 
-/* 4.2, (1). Below K the result is at least the window at the beginning of the stage; far behind K
+/* 4.2, figure 1. Below K the result is at least the window at the beginning of the stage; far behind K
  * the distance is bounded, and with it the product. */
 static uint32_t w_cubic(const struct cubic_epoch *epoch, uint32_t mss, uint64_t t_us)
 {
@@ -111,7 +114,7 @@ static uint32_t w_cubic(const struct cubic_epoch *epoch, uint32_t mss, uint64_t 
     return bytes < CONGESTION_WINDOW_MAX ? epoch->w_max + (uint32_t)bytes : CONGESTION_WINDOW_MAX;
 }
 
-/* 4.3, (4): as Reno would, if it gave way by the same factor; as fast as Reno once it is back. */
+/* 4.3, figure 4: as Reno would, if it gave way by the same factor; as fast as Reno once it is back. */
 static uint32_t grow_w_est(struct cubic_epoch *epoch, const struct congestion *cc,
                            uint32_t acked_bytes)
 {
@@ -168,8 +171,8 @@ static struct congestion_note on_timeout(struct congestion *cc, uint32_t flight)
     return note;
 }
 
-/* 4.9. ssthresh comes back even where the window was not lowered, or has grown since: a slow start
- * that was cut short by mistake goes on. */
+/* 4.9.2. Departure: ssthresh comes back even where the window was not lowered, or has grown since: a
+ * slow start that was cut short by mistake goes on. */
 static struct congestion_note on_undo(struct congestion *cc)
 {
     if (cc->cwnd >= cc->prior_cwnd && cc->ssthresh >= cc->prior_ssthresh)

@@ -12,7 +12,7 @@
  * and a right one overshoots little. Only the first slow start is watched (RFC 9406 4.3): later
  * ones know ssthresh.
  *
- * Departure: RFC 3465 2.2 limits what one ACK adds to L = 2 segments, we to 8, as RFC 9406 4.2
+ * Departure: RFC 3465 2.3 limits what one ACK adds to L = 2 segments, we to 8, as RFC 9406 4.3
  * wants it for senders that do not pace, and without limit for those that do. A receiver that takes
  * many segments at once acknowledges them by one ACK; with L = 2 the window would hardly grow. */
 #include "congestion.h"

@@ -1,4 +1,4 @@
-/* PRR, RFC 9937 section 6.2: how much is sent during fast recovery, so that it ends with ssthresh
+/* PRR, RFC 9937 section 6: how much is sent during fast recovery, so that it ends with ssthresh
  * bytes in flight, whatever was lost and however the acknowledgments come.
  *
  * While more is in flight than ssthresh, each delivered byte releases ssthresh / RecoverFS bytes:

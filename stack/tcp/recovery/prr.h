@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct prr {
-    uint32_t recover_fs; /* RecoverFS: what was in flight when the recovery began */
+    uint32_t recover_fs; /* RecoverFS, 6.1: what was in flight when the recovery began */
     uint64_t delivered;  /* prr_delivered, since then, bytes */
     uint64_t out;        /* prr_out */
 };
@@ -23,8 +23,9 @@ struct prr_ack {
 
 /* A recovery begins with so many bytes in flight: not SACKed before this acknowledgment. */
 void prr_start(struct prr *prr, uint32_t recover_fs);
-/* SndCnt: how many bytes may be sent in answer. */
+/* 6.2. SndCnt: how many bytes may be sent in answer. */
 uint32_t prr_on_ack(struct prr *prr, const struct prr_ack *ack);
+/* 6.3. */
 void prr_on_sent(struct prr *prr, uint32_t bytes);
 
 #endif

@@ -202,6 +202,8 @@ static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
     rack->reo_wnd_persist = REO_WND_PERSIST;
 }
 
+/* Departure: a recovery that was a mistake and is undone does not count; the larger window has just
+ * been shown to be needed. */
 void rack_on_recovered(struct rack *rack)
 {
     if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0)

@@ -15,7 +15,7 @@ struct min_rtt {
     uint64_t window_start_us;
 };
 
-/* RFC 8985 5.2; its names where it has some. */
+/* RFC 8985 5.3; its names where it has some. */
 struct rack {
     struct min_rtt min_rtt;    /* of 10 to 20 s */
     struct min_rtt recent_rtt; /* of one or two round trips: the queue of now is in it */

@@ -111,8 +111,10 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     }
 }
 
-/* DeliveredData of RFC 9937: with SACK what is newly acknowledged one way or the other; without, a
- * segment for each duplicate ACK, deducted again from the cumulative ACK that covers it.
+/* DeliveredData of RFC 9937 6.2: with SACK what is newly acknowledged one way or the other; without,
+ * a segment for each duplicate ACK, deducted again from the cumulative ACK that covers it.
+ * Departure: against made-up duplicates 6.2 stops counting at RecoverFS for the whole recovery;
+ * may_have_arrived() does so for each round trip, since NewReno's recovery may take many.
  * `uncovered_before` is dup_acked_bytes before this acknowledgment. */
 static uint32_t delivered_bytes(const struct tcb *tcb, const struct ack_news *news,
                                 uint32_t uncovered_before)
@@ -126,7 +128,7 @@ static uint32_t delivered_bytes(const struct tcb *tcb, const struct ack_news *ne
 }
 
 /* What an acknowledgment that starts or continues a fast recovery lets through. Departure: RFC 9937
- * calls an acknowledgment safe when SND.UNA advances and no further loss is indicated; with not
+ * 6.2 calls an acknowledgment safe when SND.UNA advances and no further loss is indicated; with not
  * a segment in flight, as after a probe of a lost tail, it is safe as well: two add to no queue. */
 static void let_through(struct tcb *tcb, uint32_t delivered, bool is_progress)
 {
@@ -288,7 +290,7 @@ static bool is_undone(struct tcb *tcb, const struct ack_news *news)
         cause = "bytes that were sent once arrive after the time-out (F-RTO)";
     }
     if (cause == NULL ||
-        news->is_congestion_echo) /* RFC 4015 (6): a mark is congestion all the same */
+        news->is_congestion_echo) /* RFC 4015 (9): a mark is congestion all the same */
         return false;
     undo(tcb, news, cause, clause);
     return true;
@@ -345,6 +347,8 @@ void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
         tlp_schedule(tcb);
 }
 
+/* Departure from RFC 9937 6.2, whose steps are taken at acknowledgments alone: here the timer may
+ * begin the recovery, and the fast retransmission must not wait for the next one. */
 void recovery_on_reorder_timer(struct tcb *tcb)
 {
     records_pay(&tcb->work->in_flight, tcb->stack->now_us, false);

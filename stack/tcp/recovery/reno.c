@@ -21,7 +21,8 @@ static struct congestion_note on_ack(struct congestion *cc, const struct congest
     return (struct congestion_note){CWND_AVOIDANCE, {ack->acked_bytes}};
 }
 
-/* RFC 8511 changes the reaction to marks in congestion avoidance only. */
+/* RFC 8511 changes the reaction to marks in congestion avoidance only (section 4); that includes
+ * here cwnd = ssthresh, where a recovery has ended. */
 static struct congestion_note on_congestion(struct congestion *cc, enum congestion_reason reason,
                                             uint32_t flight)
 {

@@ -6,7 +6,11 @@
  * The clock granularity G stands for more than the clock, which counts microseconds: on a path with
  * an even round trip RTTVAR decays to nothing, and a time-out at SRTT sharp would fire just before
  * each ACK that comes a little late. Half of the minimum is a margin that a delayed ACK rarely
- * exceeds; below a round trip of 100 ms the minimum hides it. */
+ * exceeds; below a round trip of 100 ms the minimum hides it.
+ *
+ * Departure from RFC 4015 (11): after a spurious time-out the first sample counts, be it of data
+ * that had been sent before; and one that is not above SRTT counts as usual, where (11) leaves SRTT
+ * as it was. */
 #include "rto.h"
 
 enum { RTO_SYN_LOST_US = 3000000 };
@@ -27,7 +31,7 @@ void tcp_rto_sample(struct tcp_rto *rto, uint64_t rtt_us, const struct tcp_confi
 {
     if (rtt_us == 0)
         rtt_us = 1;                                   /* 0 means "no sample yet" in srtt_us */
-    if (rto->was_spurious && rtt_us > rto->srtt_us) { /* RFC 4015 (8): as if it were the first */
+    if (rto->was_spurious && rtt_us > rto->srtt_us) { /* RFC 4015 (11): as if it were the first */
         rto->srtt_us = rtt_us;
         if (rtt_us / 2 > rto->rttvar_us)
             rto->rttvar_us = rtt_us / 2;

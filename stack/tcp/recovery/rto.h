@@ -23,7 +23,7 @@ void tcp_rto_back_off(struct tcp_rto *rto);
 /* Progress without a sample, but the round trip cannot have been longer than this: take back the
  * back-off that goes beyond it. */
 void tcp_rto_relax(struct tcp_rto *rto, uint64_t rtt_max_us, const struct tcp_config *config);
-/* RFC 4015 (7): the time-out was a mistake: no back-off, and the next sample counts in full. */
+/* RFC 4015 (11): the time-out was a mistake: no back-off, and the next sample counts in full. */
 void tcp_rto_was_spurious(struct tcp_rto *rto);
 /* RFC 6298 (5.7): the SYN was retransmitted, the handshake is done without a sample. */
 void tcp_rto_after_lost_syn(struct tcp_rto *rto);

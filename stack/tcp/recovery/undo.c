@@ -8,7 +8,8 @@
  *
  * The answer is that of RFC 4015: the old ssthresh, and a window that lets out no burst: slow start
  * fills it again in a round trip or two. After a time-out the timer learns from the delay that it
- * did not expect (rto.c).
+ * did not expect (rto.c). Departure: RFC 4015 answers spurious time-outs alone; a fast retransmit
+ * that was a mistake has lowered the window just the same.
  *
  * A peer might call true losses spurious, by an old echo or by reporting each retransmission, and
  * keep its stream and the window as well. But its acknowledgment of what was lost comes no sooner
@@ -19,7 +20,8 @@
  * takes more than lies bring. What is reported beyond what was sent twice counts for nothing
  * (sack.c).
  *
- * Not done: RFC 3522's refinement for the case that all acknowledgments were lost. */
+ * Not done: RFC 3522 3.2 (5), which leaves the window reduced where the acknowledgments were lost and
+ * not late, as a D-SACK or an acknowledgment of all that was in flight may show. */
 #include "undo.h"
 
 #include "../seq.h"
@@ -78,7 +80,7 @@ void undo_on_resent(struct tcb *tcb, const struct tx_record *record)
         return;
     undo->has_resent = true;
     undo->first_end = record->end;
-    undo->retransmit_ts = tcb_tsval(tcb); /* RFC 3522 (2) */
+    undo->retransmit_ts = tcb_tsval(tcb); /* RFC 3522 3.2 (2) */
     undo->retransmit_us = tcb->stack->now_us;
     undo->waits_for_echo = tcb->timestamps && record->start == tcb->snd_una;
 }
@@ -94,7 +96,7 @@ static bool is_old_enough(const struct tcb *tcb, uint64_t resent_us)
     return !tcb->work->undo.is_by_timeout && tcb->stack->now_us - resent_us >= least_us;
 }
 
-/* RFC 3522 (3), (4). */
+/* RFC 3522 3.2 (3), (4). */
 static bool echo_shows_it(struct tcb *tcb, const struct ack_news *news)
 {
     struct undo *undo = &tcb->work->undo;
@@ -149,7 +151,7 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
         undo->was_needed = true;
     if (echo_shows_it(tcb, news)) {
         undo->is_by_echo = true;
-        *clause = "RFC 3522 (4)";
+        *clause = "RFC 3522 3.2 (4)";
         return "the echoed timestamp is older than the retransmission (Eifel)";
     }
     if (duplicates_show_it(tcb, news)) {
@@ -173,7 +175,7 @@ static void wait_for_the_others(struct tcb *tcb)
     undo_on_recovered(tcb);
 }
 
-/* RFC 4015 (6): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
+/* RFC 4015 3.1 (9): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
  * has its own memory besides, and its window is what it may grow to again. Departure: without
  * pacing what was SACKed does not count as FlightSize: it is there, and as much new data would
  * leave in its place at once. */
@@ -193,7 +195,7 @@ void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
         tcb->work->cc.cwnd = window;
     }
     if (tcb->work->undo.is_by_timeout)
-        tcp_rto_was_spurious(&tcb->rto); /* RFC 4015 (7), (8) */
+        tcp_rto_was_spurious(&tcb->rto); /* RFC 4015 (11) */
     if (tcb->work->undo.is_by_echo && tcb->work->undo.is_one_of_several)
         wait_for_the_others(tcb);
     else

@@ -21,7 +21,7 @@ struct undo {
     bool was_needed; /* something that was sent again has been acknowledged a round trip later */
     uint32_t resent_bytes; /* sent again, and not reported as duplicates; all of it lies in ... */
     uint32_t resent_left, resent_right; /* ... [left, right) */
-    uint32_t pipe_prev;                 /* RFC 4015 (1) */
+    uint32_t pipe_prev;                 /* RFC 4015 (0) */
     uint32_t ssthresh_prev;             /* before the first of several that follow close */
     bool is_one_of_several; /* they follow close: what all have sent again counts together */
     bool is_by_echo;        /* the sign speaks of the last one alone */
