@@ -10,7 +10,10 @@
  * pipeACK is the most that was acknowledged in a round trip during the sampling period of three
  * round trips, or a second. The maximum is kept for two halves of that period, so that it covers
  * between a half and all of it, and nothing has to be listed.
- */
+ *
+ * Not done: a limit of its own for bursts out of a window that is not validated (4.4.2). Pacing
+ * spreads what is sent (pacing.c), and without it burst_max_segments bounds what one acknowledgment
+ * lets out, but not what leaves after a pause. */
 #include "validation.h"
 
 enum { SAMPLING_ROUNDS = 3, SAMPLING_MIN_US = 1000000 };

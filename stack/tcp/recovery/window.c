@@ -180,9 +180,9 @@ void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32
     trace_note(tcb, note, before_bytes);
 }
 
-/* RFC 7661 4.4.1: cwnd = (max(pipeACK, LossFlightSize) - R) / 2, or the algorithm's own part of it.
- * R is what was sent again: by so much at least the path was overrun. Departure: what was sent
- * again twice counts twice. */
+/* RFC 7661 4.4.1: cwnd = (max(pipeACK, LossFlightSize) - R) / 2, or the algorithm's own part of it,
+ * and ssthresh with it. R is what was sent again: by so much at least the path was overrun.
+ * Departure: what was sent again twice counts twice. */
 void window_on_recovered(struct tcb *tcb)
 {
     struct congestion *cc = &tcb->work->cc;
@@ -194,6 +194,7 @@ void window_on_recovered(struct tcb *tcb)
     uint64_t left = resent < bytes ? bytes - resent : 0;
     uint32_t cwnd = congestion_larger((uint32_t)(left * cc->ssthresh / bytes), cc->mss);
     cc->cwnd = cwnd < cc->cwnd ? cwnd : cc->cwnd;
+    cc->ssthresh = congestion_larger(cc->cwnd, 2 * cc->mss);
     cc->validation.loss_bytes = 0;
     trace_note(
         tcb, (struct congestion_note){CWND_LOSS, {bytes, (uint32_t)((uint64_t)cwnd * 100 / bytes)}},
@@ -225,8 +226,9 @@ void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
     trace_note(tcb, (struct congestion_note){CWND_UNDONE, {0}}, before_bytes);
 }
 
-/* RFC 7661 4.3: a window of which half is acknowledged in a round trip may grow, and one that fills
- * up at times as well. */
+/* RFC 7661 4.3: a window of which half is acknowledged in a round trip may grow, and by 4.4 one that
+ * fills up at times as well. Departure: that one counts as validated at once, and not only when
+ * pipeACK has followed. */
 static void validate(struct tcb *tcb, struct congestion_ack *ack)
 {
     struct congestion *cc = &tcb->work->cc;
