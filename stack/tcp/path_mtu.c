@@ -8,7 +8,8 @@
  * and what was too large goes out again in smaller pieces at once. Anybody can forge such a
  * message, and many tiny segments are an attack (RFC 5927 section 7). Therefore
  *   - it must quote a sequence number in flight (4.1; the caller has checked that);
- *   - a packet larger than it claims must have been sent (7.2, maxsizesent);
+ *   - a packet larger than it claims must have been sent (7.2, maxsizesent; Departure: one as large
+ *     as it claims is not enough, for that would have passed);
  *   - if no packet of the claimed size has been acknowledged yet, it is believed: that is what
  *     happens at the beginning of a connection ("Initial Path-MTU Discovery");
  *   - otherwise it is only noted ("Path-MTU Update"): as long as segments larger than the claim are

@@ -9,13 +9,14 @@
  * ACKs show its loss (7.4); the loss says nothing about congestion (7.6.2), and its bytes go out
  * again in ordinary segments (the "non-overlapping" method of 10.1). An outage, or much loss at
  * random, looks like a black hole, so the first probe is a check of the size that was in use
- * before: if it passes, all is as it was. It waits for no window and no quiet moment, which such a
- * path may never have, but for an empty one; and it is made up to CHECKS_MAX times (RFC 8899 5.1.2:
- * MAX_PROBES).
+ * before: if it passes, all is as it was. Departure from 7.4: it waits for no window and no quiet
+ * moment, which such a path may never have, but for nothing in flight; and it is made up to
+ * CHECKS_MAX times (RFC 8899 5.1.2: MAX_PROBES).
  *
  * Upwards: path_mtu_raise_us after the last decrease (RFC 1191 section 3), or after a search (RFC
- * 4821 7.3), the same search begins, from the top. No timer runs for it: an idle connection has
- * nothing to find out. It is asked when there is data to send.
+ * 4821 7.3, which wants ten minutes, and never less than five), the same search begins, from the
+ * top. No timer runs for it: an idle connection has nothing to find out. It is asked when there is
+ * data to send.
  *
  * `mtu` is eff_pmtu and search_low in one (7.1). Departure from 7.7, where what is in use may lie
  * above what has passed and falls to that first: it falls to what is probably safe.
