@@ -2,8 +2,8 @@
  * the backlog with connections that will never be; the next honest SYN would be dropped. Instead it
  * is answered without anything being kept. The answer's numbers hold what must not be forgotten:
  *
- *     ISS, 32 bits:     | keyed hash of the four-tuple, IRS and what follows (28) | time (1) | MSS
- * (3) | TSval's last six: | ECN (1) | SACK (1) | window scale (4; 15: none) |
+ *     ISS:              | keyed hash of four-tuple, IRS and the rest (28) | time (1) | MSS (3) |
+ *     TSval's last six: | ECN (1) | SACK (1) | window scale (4; 15: none) |
  *
  * and the ACK of the handshake brings both back, as SEG.ACK - 1 and TSecr. Nobody can make up such
  * an ACK without having seen the SYN,ACK: a guess is right once in 2^28 times. The time counts

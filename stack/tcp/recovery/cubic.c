@@ -97,8 +97,8 @@ static void run_clock(struct cubic_epoch *epoch, const struct congestion_ack *ac
     epoch->t_us += passed_us < ack->srtt_us ? passed_us : ack->srtt_us;
 }
 
-/* 4.2, figure 1. Below K the result is at least the window at the beginning of the stage; far behind K
- * the distance is bounded, and with it the product. */
+/* 4.2, figure 1. Below K the result is at least the window at the beginning of the stage; far
+ * behind K the distance is bounded, and with it the product. */
 static uint32_t w_cubic(const struct cubic_epoch *epoch, uint32_t mss, uint64_t t_us)
 {
     const uint64_t distance_max_ms = 100000;
@@ -114,7 +114,8 @@ static uint32_t w_cubic(const struct cubic_epoch *epoch, uint32_t mss, uint64_t 
     return bytes < CONGESTION_WINDOW_MAX ? epoch->w_max + (uint32_t)bytes : CONGESTION_WINDOW_MAX;
 }
 
-/* 4.3, figure 4: as Reno would, if it gave way by the same factor; as fast as Reno once it is back. */
+/* 4.3, figure 4: as Reno would, if it gave way by the same factor; as fast as Reno once it is back.
+ */
 static uint32_t grow_w_est(struct cubic_epoch *epoch, const struct congestion *cc,
                            uint32_t acked_bytes)
 {
@@ -171,8 +172,8 @@ static struct congestion_note on_timeout(struct congestion *cc, uint32_t flight)
     return note;
 }
 
-/* 4.9.2. Departure: ssthresh comes back even where the window was not lowered, or has grown since: a
- * slow start that was cut short by mistake goes on. */
+/* 4.9.2. Departure: ssthresh comes back even where the window was not lowered, or has grown since:
+ * a slow start that was cut short by mistake goes on. */
 static struct congestion_note on_undo(struct congestion *cc)
 {
     if (cc->cwnd >= cc->prior_cwnd && cc->ssthresh >= cc->prior_ssthresh)

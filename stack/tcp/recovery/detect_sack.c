@@ -2,8 +2,8 @@
  *
  * IsLost(): a range is lost when more than (DupThresh - 1) * SMSS bytes above it are sacked, or
  * DupThresh ranges with holes between them; and by section 5 (1) the third duplicate ACK says so of
- * the first segment, however short those above it are. A range that was sent again is not judged by the old SACKs above it: if it is lost again,
- * the timer finds out.
+ * the first segment, however short those above it are. A range that was sent again is not judged by
+ * the old SACKs above it: if it is lost again, the timer finds out.
  *
  * NextSeg(): rule 1 sends what is lost and rule 2 new data, which is output.c's order of questions;
  * what is left is rule 3, a hole below the highest sacked byte that is not known to be lost, and

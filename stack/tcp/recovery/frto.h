@@ -20,7 +20,8 @@ struct frto {
     uint32_t new_bytes; /* of it that may still be sent */
 };
 
-/* Step 1, before recovery hears of the time-out. `is_repeated`: an earlier time-out has not been recovered from. */
+/* Step 1, before recovery hears of the time-out. `is_repeated`: an earlier time-out has not been
+ * recovered from. */
 void frto_on_timeout(struct tcb *tcb, bool is_repeated);
 /* True: the time-out was spurious. */
 bool frto_on_ack(struct tcb *tcb, const struct ack_news *news);

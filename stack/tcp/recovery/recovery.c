@@ -111,8 +111,8 @@ static void count_duplicates(struct tcb *tcb, const struct ack_news *news)
     }
 }
 
-/* DeliveredData of RFC 9937 6.2: with SACK what is newly acknowledged one way or the other; without,
- * a segment for each duplicate ACK, deducted again from the cumulative ACK that covers it.
+/* DeliveredData of RFC 9937 6.2: with SACK what is newly acknowledged one way or the other;
+ * without, a segment for each duplicate ACK, deducted again from the cumulative ACK that covers it.
  * Departure: against made-up duplicates 6.2 stops counting at RecoverFS for the whole recovery;
  * may_have_arrived() does so for each round trip, since NewReno's recovery may take many.
  * `uncovered_before` is dup_acked_bytes before this acknowledgment. */

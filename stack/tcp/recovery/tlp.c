@@ -8,12 +8,13 @@
  * one segment holds at most, since a receiver delays until two full-sized ones are there.
  *
  * Departure from section 8, where one timer serves the probe, reordering and the RTO by turns: each
- * has a deadline of its own here; the probe comes before the RTO and begins it anew. Where 7.3 skips
- * the probe and begins the RTO anew, ours runs on, for nothing has stopped it.
+ * has a deadline of its own here; the probe comes before the RTO and begins it anew. Where 7.3
+ * skips the probe and begins the RTO anew, ours runs on, for nothing has stopped it.
  *
  * Departure from 7.3, by which no probe leaves before the first round trip is measured: it would
  * make nothing of the second that 7.2 grants for that case. A handshake that gave no sample, since
- * the SYN was sent twice, is followed by an RTO of 3 s, which a lost tail would have to wait for. */
+ * the SYN was sent twice, is followed by an RTO of 3 s, which a lost tail would have to wait for.
+ */
 #include "tlp.h"
 
 #include "../seq.h"

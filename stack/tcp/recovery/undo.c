@@ -20,8 +20,8 @@
  * takes more than lies bring. What is reported beyond what was sent twice counts for nothing
  * (sack.c).
  *
- * Not done: RFC 3522 3.2 (5), which leaves the window reduced where the acknowledgments were lost and
- * not late, as a D-SACK or an acknowledgment of all that was in flight may show. */
+ * Not done: RFC 3522 3.2 (5), which leaves the window reduced where the acknowledgments were lost
+ * and not late, as a D-SACK or an acknowledgment of all that was in flight may show. */
 #include "undo.h"
 
 #include "../seq.h"
@@ -175,10 +175,10 @@ static void wait_for_the_others(struct tcb *tcb)
     undo_on_recovered(tcb);
 }
 
-/* RFC 4015 3.1 (9): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion control
- * has its own memory besides, and its window is what it may grow to again. Departure: without
- * pacing what was SACKed does not count as FlightSize: it is there, and as much new data would
- * leave in its place at once. */
+/* RFC 4015 3.1 (9): cwnd = FlightSize + min(bytes_acked, IW), ssthresh = pipe_prev. Congestion
+ * control has its own memory besides, and its window is what it may grow to again. Departure:
+ * without pacing what was SACKed does not count as FlightSize: it is there, and as much new data
+ * would leave in its place at once. */
 void undo_reduction(struct tcb *tcb, uint32_t acked_bytes)
 {
     uint32_t sacked = pacing_is_on(tcb) ? 0 : tcb->work->in_flight.sacked_bytes;

@@ -226,9 +226,9 @@ void window_was_undone(struct tcb *tcb, uint32_t before_bytes)
     trace_note(tcb, (struct congestion_note){CWND_UNDONE, {0}}, before_bytes);
 }
 
-/* RFC 7661 4.3: a window of which half is acknowledged in a round trip may grow, and by 4.4 one that
- * fills up at times as well. Departure: that one counts as validated at once, and not only when
- * pipeACK has followed. */
+/* RFC 7661 4.3: a window of which half is acknowledged in a round trip may grow, and by 4.4 one
+ * that fills up at times as well. Departure: that one counts as validated at once, and not only
+ * when pipeACK has followed. */
 static void validate(struct tcb *tcb, struct congestion_ack *ack)
 {
     struct congestion *cc = &tcb->work->cc;
