@@ -3,7 +3,14 @@
  * The third duplicate ACK says that the first segment in flight is lost; during recovery each
  * partial acknowledgment, which covers what was repaired but not all that had been sent, says that
  * the next one is lost too. After a time-out duplicate ACKs may come from what was sent twice, so
- * they count only above `recover` (RFC 6582 3.2 step 2). */
+ * they count only above `recover` (RFC 6582 3.2 step 2).
+ *
+ * Departure: step 3 begins the retransmission timer anew for the first partial acknowledgment of a
+ * recovery alone; RFC 6298 (5.3) does for each, and so do we: a long repair goes on segment by
+ * segment instead of ending in a time-out.
+ *
+ * Not done: the heuristics of section 4 (MAY), which tell a loss after a time-out from duplicates of
+ * what was sent twice. */
 #include "../seq.h"
 #include "detect.h"
 

@@ -203,7 +203,8 @@ static void adapt_to_duplicates(struct tcb *tcb, const struct ack_news *news)
 }
 
 /* Departure: a recovery that was a mistake and is undone does not count; the larger window has just
- * been shown to be needed. */
+ * been shown to be needed. And one does count whose last acknowledgment has made the window larger,
+ * where the text's "else" leaves it out: fifteen more then. */
 void rack_on_recovered(struct rack *rack)
 {
     if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0)

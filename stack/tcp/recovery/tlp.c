@@ -4,8 +4,8 @@
  * a round trip or two where a time-out would cost at least rto_min_us, and the window.
  *
  * A lone segment may be held back by the receiver's delayed acknowledgment, so ack_delay_us() is
- * added for it. Departure: 7.2 means one segment, we mean as many bytes as
- * one segment holds at most, since a receiver delays until two full-sized ones are there.
+ * added for it. Departure: 7.2 means one segment, we mean as many bytes as one segment holds at
+ * most, since a receiver delays until two full-sized ones are there.
  *
  * Departure from section 8, where one timer serves the probe, reordering and the RTO by turns: each
  * has a deadline of its own here; the probe comes before the RTO and begins it anew. Where 7.3

@@ -20,6 +20,11 @@
  * takes more than lies bring. What is reported beyond what was sent twice counts for nothing
  * (sack.c).
  *
+ * Departure from RFC 3708 3 (A.3), (A.4): what was sent again twice has to be reported twice, and
+ * does not forbid it; and a report of what was not sent again, where the network has made the copy,
+ * counts for nothing, where (A.4) gives the algorithm up for the rest of the connection: anybody's
+ * copy could end it, and the time tells as much.
+ *
  * Not done: RFC 3522 3.2 (5), which leaves the window reduced where the acknowledgments were lost
  * and not late, as a D-SACK or an acknowledgment of all that was in flight may show. */
 #include "undo.h"
@@ -120,7 +125,7 @@ static bool is_believed(const struct tcb *tcb, const struct tcp_sack_block *dupl
             records_is_sacked(&tcb->work->in_flight, duplicate->left));
 }
 
-/* RFC 3708: every retransmission was a duplicate. */
+/* RFC 3708 3 (B.1): every retransmission was a duplicate. */
 static bool duplicates_show_it(struct tcb *tcb, const struct ack_news *news)
 {
     struct undo *undo = &tcb->work->undo;
@@ -155,7 +160,7 @@ const char *undo_on_ack(struct tcb *tcb, const struct ack_news *news, const char
         return "the echoed timestamp is older than the retransmission (Eifel)";
     }
     if (duplicates_show_it(tcb, news)) {
-        *clause = "RFC 3708";
+        *clause = "RFC 3708 3 (B.1)";
         return "all that was sent again has arrived twice (D-SACK)";
     }
     if (nothing_was_missing(tcb)) {
