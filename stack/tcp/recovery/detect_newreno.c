@@ -9,8 +9,8 @@
  * recovery alone; RFC 6298 (5.3) does for each, and so do we: a long repair goes on segment by
  * segment instead of ending in a time-out.
  *
- * Not done: the heuristics of section 4 (MAY), which tell a loss after a time-out from duplicates of
- * what was sent twice. */
+ * Not done: the heuristics of section 4 (MAY), which tell a loss after a time-out from duplicates
+ * of what was sent twice. */
 #include "../seq.h"
 #include "detect.h"
 
