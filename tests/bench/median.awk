@@ -13,6 +13,11 @@ function median(row, side,    n, i, j, v, t) {
     return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
 }
 
+function most(row, side,    i, m) {
+    for (i = 1; i <= count[row, side]; i++) if (value[row, side, i] + 0 > m) m = value[row, side, i]
+    return m
+}
+
 # The rows of table and chart: label|unit|row|ceiling|kernel|tuntcp|lwIP, by the names of the sides.
 function rows_of(line,    n) {
     line[++n] = "bulk send|GB/s|send|ceiling_1|kernel|tuntcp|"

@@ -16,6 +16,39 @@ function at_least(what, row, ours, theirs, least,    a, b) {
     bound(sprintf("%s: %.2f of %s, wanted at least %.2f", what, b ? a / b : 0, theirs, least), a && b, a >= least * b)
 }
 
+# What is left to a bulk connection beside a flood, and who is still served.
+function flood_row(label, row) {
+    if (!count[row, "syn"]) return
+    printf "%-30s %10.0f %10.2f %10.2f %8.2f %8d %8d %10.0f\n", label, median(row "_rate", "syn"), median(row, "dropped"),
+        median(row, "syn"), ratio("", median(row, "syn"), median(row, "dropped")), median(row "_served", "dropped"),
+        median(row "_served", "syn"), median(row "_longest", "syn")
+}
+
+function flood_table(    part) {
+    if (!count["flood_memory", "syn"]) return
+    printf "%-30s %10s %21s %8s %17s %10s\n", "", "", "GB/s beside", "", "served of 1000", "longest"
+    printf "%-30s %10s %10s %10s %8s %8s %8s %10s\n", "SYN flood", "SYNs/s", "dropped", "SYNs", "ratio", "dropped", "SYNs", "ms"
+    for (part = 8; part >= 2; part /= 2) {
+        flood_row("bulk send, rate 1/" part, "flood_send_" part)
+        flood_row("bulk receive, rate 1/" part, "flood_receive_" part)
+    }
+    printf "memory during the flood: at most %.1f MB of %.1f MB\n", most("flood_memory", "syn") / 1e6, median("flood_memory_max", "syn") / 1e6
+    print ""
+}
+
+function flood_bounds(    part, row, way, ways, i) {
+    split("send receive", ways, " ")
+    for (part = 8; part >= 2; part /= 2)
+        for (i = 1; i in ways; i++) {
+            row = "flood_" ways[i] "_" part
+            at_least("SYN flood, rate 1/" part ", bulk " ways[i], row, "syn", "dropped", 0.5)
+            bound(sprintf("SYN flood, rate 1/%d: %d of 1000 connects served within 3 s, wanted at least 990", part,
+                median(row "_served", "syn")), count[row, "syn"], median(row "_served", "syn") >= 990)
+        }
+    bound("SYN flood: memory within its limit", count["flood_memory", "syn"],
+        most("flood_memory", "syn") <= median("flood_memory_max", "syn"))
+}
+
 END {
     n = rows_of(line)
     head = "%-30s %10s %10s %10s %10s %11s %10s\n"
@@ -30,6 +63,7 @@ END {
     }
     if (count["idle_cpu", "tuntcp"])
         printf "processor time with 54,000 idle: %.3f %%\n", median("idle_cpu", "tuntcp")
+    flood_table()
     printf "medians of %d, Linux %s, %d processors%s\n", runs, kernel, cpus, cc == "" ? "" : ", kernel side: " cc
     if (load > 0.5)
         printf "the machine was busy with other things (load %s before): trust none of this\n", load
@@ -57,6 +91,7 @@ END {
     bound(sprintf("request+response beside 54,000 idle: %.2f of that with none, wanted at least 0.95", b ? a / b : 0), a && b, a >= 0.95 * b)
     a = median("idle_cpu", "tuntcp")
     bound(sprintf("processor time with 54,000 idle: %.3f %%, wanted at most 0.1", a), count["idle_cpu", "tuntcp"], a <= 0.1)
+    flood_bounds()
     a = failed["tuntcp"] + failed["tuntcp_zero"] + failed["tuntcp_plain"]
     bound(sprintf("failed connections: %d, wanted none", a), 1, a == 0)
     for (side in failed)
