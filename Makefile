@@ -65,7 +65,7 @@ $(out)/libtun.a: $(call objects_of,$(tun_sources) $(shared_app_sources))
 	$(AR) rcs $@ $^
 
 $(apps): $(out)/%: $(out)/apps/%.o $(out)/libtun.a $(out)/libtuntcp.a
-	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^
+	$(CC) $(our_ldflags) $(LDFLAGS) -o $@ $^ -pthread
 
 $(out)/%.o: %.c
 	@mkdir -p $(@D)

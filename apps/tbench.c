@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/bench_queues.h"
 #include "common/output.h"
 #include "common/set_option.h"
 #include "common/signals.h"
@@ -22,8 +23,8 @@ enum { ERROR_BYTES = 600 };
 static enum exit_code read_command_line(struct tbench_options *options, struct say *say, int argc,
                                         char **argv);
 static enum exit_code measure(const struct tbench_options *options, const struct say *say);
-static void print_json(const struct tbench_options *options, const struct bench_result *result);
-static void print_line(const struct tbench_options *options, const struct bench_result *result);
+static void print_result(const struct tbench_options *options, const struct say *say,
+                         const struct bench_result results[]);
 
 int main(int argc, char **argv)
 {
@@ -46,7 +47,8 @@ static enum exit_code read_command_line(struct tbench_options *options, struct s
 
     say->verbosity = options->common.verbosity;
     say->color = say_wants_color(options->common.color, stderr);
-    options->bench.shows_progress = isatty(STDERR_FILENO) && say->verbosity == 0;
+    options->bench.shows_progress =
+        isatty(STDERR_FILENO) && say->verbosity == 0 && options->queue_count == 1;
     switch (wish) {
     case TBENCH_HELP:
         tbench_options_help(stdout);
@@ -68,28 +70,25 @@ static enum exit_code read_command_line(struct tbench_options *options, struct s
 static enum exit_code measure(const struct tbench_options *options, const struct say *say)
 {
     struct host_config config = options->common.config;
-    struct bench_result result;
+    struct bench_result results[BENCH_QUEUES_MAX];
     struct rows *rows = NULL;
-    char error[ERROR_BYTES] = "";
 
+    if (signals_watch() < 0) {
+        say_error(say, "signals cannot be watched");
+        return EXIT_ENVIRONMENT;
+    }
     if (say->verbosity > 0 && (rows = rows_new(stderr, say->verbosity, say->color)) != NULL) {
         config.trace = rows_event;
         config.trace_context = rows;
     }
-    struct host *host = signals_watch() == 0 ? host_open(&config, error, sizeof error) : NULL;
-    if (host == NULL) {
-        say_error(say, "%s", error[0] != '\0' ? error : "signals cannot be watched");
-        rows_free(rows);
-        return EXIT_ENVIRONMENT;
-    }
-    enum exit_code code = bench_run(host, say, &options->bench, &result);
-    if (result.error != TCP_OK)
-        say_error(say, "%" PRIu64 " failed, the first: %s", result.failed,
-                  tcp_err_name(result.error));
-    (options->prints_json ? print_json : print_line)(options, &result);
-    if (host_close(host, error, sizeof error) < 0 && code == EXIT_OK) {
-        say_error(say, "%s", error);
-        code = EXIT_ENVIRONMENT;
+    enum exit_code code = EXIT_ENVIRONMENT;
+    struct bench_queues *queues =
+        bench_queues_open(options->queue_count, &config, &options->bench, say);
+    if (queues != NULL) {
+        code = bench_queues_run(queues, results);
+        print_result(options, say, results);
+        enum exit_code end = bench_queues_close(queues);
+        code = code == EXIT_OK ? end : code;
     }
     rows_free(rows);
     return fflush(stdout) == 0 ? code : EXIT_ENVIRONMENT;
@@ -100,7 +99,19 @@ static double per_second(uint64_t count, double seconds)
     return seconds > 0 ? (double)count / seconds : 0;
 }
 
-static void print_json(const struct tbench_options *options, const struct bench_result *result)
+static void print_queues(unsigned count, const struct bench_result results[])
+{
+    printf(", \"queues\": [");
+    for (unsigned i = 0; i < count; i++)
+        printf("%s{\"connections\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"transactions\": %" PRIu64
+               ", \"cpu_seconds\": %.6f}",
+               i > 0 ? ", " : "", results[i].connections, results[i].bytes, results[i].transactions,
+               results[i].cpu_seconds);
+    printf("]");
+}
+
+static void print_json(const struct tbench_options *options, const struct bench_result *result,
+                       const struct bench_result results[])
 {
     const struct bench_config *bench = &options->bench;
 
@@ -117,6 +128,8 @@ static void print_json(const struct tbench_options *options, const struct bench_
         printf(", \"bytes_per_connection\": %.0f, \"idle_seconds\": %.6f, "
                "\"idle_cpu_seconds\": %.6f",
                result->bytes_per_connection, result->idle_seconds, result->idle_cpu);
+    if (options->queue_count > 1)
+        print_queues(options->queue_count, results);
     puts("}");
 }
 
@@ -143,4 +156,17 @@ static void print_line(const struct tbench_options *options, const struct bench_
         break;
     }
     printf("; CPU %.3f s\n", result->cpu_seconds);
+}
+
+static void print_result(const struct tbench_options *options, const struct say *say,
+                         const struct bench_result results[])
+{
+    struct bench_result sum = bench_results_sum(options->queue_count, results);
+
+    if (sum.error != TCP_OK)
+        say_error(say, "%" PRIu64 " failed, the first: %s", sum.failed, tcp_err_name(sum.error));
+    if (options->prints_json)
+        print_json(options, &sum, results);
+    else
+        print_line(options, &sum);
 }

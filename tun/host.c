@@ -182,6 +182,11 @@ struct dns_resolver *host_dns(struct host *host)
     return host->dns;
 }
 
+bool host_is_steered(const struct host *host)
+{
+    return host->tun.is_steered;
+}
+
 uint64_t host_now_us(const struct host *host)
 {
     return host->now_us;

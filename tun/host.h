@@ -47,6 +47,8 @@ int host_close(struct host *host, char *error, size_t room);
 
 struct stack *host_stack(struct host *host);
 struct dns_resolver *host_dns(struct host *host); /* NULL: no server is known */
+/* One of several queues: does it get what is sent to the connections that we open on it? */
+bool host_is_steered(const struct host *host);
 /* The stack's time as of the last turn: starts at 0 with host_open(), in the lab at lab_start_us().
  */
 uint64_t host_now_us(const struct host *host);

@@ -4,19 +4,21 @@
  * stack_next_ready() names gets its turn. A connection is driven by its role, a constant to which
  * its context points, so that a million idle ones cost this file nothing:
  *
- *     role        does                                                used by
- *     listener    accepts, and gives what it accepted the mode's role all servers
- *     sink        reads to the end, closes                            sink
- *     source      writes until time or limit, FIN, waits for the end  source
- *     answer      returns what comes, closes when the peer does       servers of echo, crr, cc,
- * idle ping        one byte out for each that comes                    client of echo opening
- * connected: asks (crr), closes (cc), stays (idle)    clients of crr, cc, idle asked       one byte
- * has come: closes                           client of crr
+ *     role       does                                               used by
+ *     listener   accepts, and gives it the mode's role              all servers
+ *     sink       reads to the end, closes                           sink
+ *     source     writes until time or limit, then FIN               source
+ *     drained    waits until the peer has it all                    source, behind its FIN
+ *     answer     returns what comes, closes when the peer does      servers of echo, crr, cc, idle
+ *     ping       one byte out for each that comes                   client of echo
+ *     opening    connected: asks (crr), closes (cc), stays (idle)   clients of crr, cc, idle
+ *     asked      one byte has come: closes                          client of crr
  *
  * A connection of crr or cc that has ended is followed by the next at once. The clock is the
  * host's: it is read once a turn. */
 #include "bench.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,27 +43,30 @@ struct bench {
     struct host *host;
     struct stack *stack;
     struct bench_result *result;
-    struct tcb *listener, *bulk; /* bulk: the connection of sink, source or echo */
+    struct tcb *listener;
+    struct tcb
+        *bulk; /* source: what is to send its FIN in time; one that the peer lets starve, too */
     uint64_t end_us, progress_us, shown_us, shown_count;
     double begin_s, begin_cpu, full_s, full_cpu;
     double resident_before;
     uint64_t open_count, under_way, launched;
-    bool has_begun, is_over, is_full, has_sent_fin;
+    bool has_begun, is_over, is_full;
     uint8_t block[BLOCK_BYTES];
 };
 
 static void on_listener(struct bench *bench, struct tcb *tcb);
 static void on_sink(struct bench *bench, struct tcb *tcb);
 static void on_source(struct bench *bench, struct tcb *tcb);
+static void on_drained(struct bench *bench, struct tcb *tcb);
 static void on_answer(struct bench *bench, struct tcb *tcb);
 static void on_ping(struct bench *bench, struct tcb *tcb);
 static void on_opening(struct bench *bench, struct tcb *tcb);
 static void on_asked(struct bench *bench, struct tcb *tcb);
 
 static const struct role listener_role = {on_listener}, sink_role = {on_sink},
-                         source_role = {on_source}, answer_role = {on_answer},
-                         ping_role = {on_ping}, opening_role = {on_opening},
-                         asked_role = {on_asked};
+                         source_role = {on_source}, drained_role = {on_drained},
+                         answer_role = {on_answer}, ping_role = {on_ping},
+                         opening_role = {on_opening}, asked_role = {on_asked};
 
 static const char *const mode_names[] = {
     [BENCH_SINK] = "sink", [BENCH_SOURCE] = "source", [BENCH_ECHO] = "echo",
@@ -69,12 +74,13 @@ static const char *const mode_names[] = {
 };
 enum { MODE_COUNT = sizeof mode_names / sizeof mode_names[0] };
 
-static bool begin(struct bench *bench);
+static bool begin_listening(struct bench *bench);
 static enum exit_code loop(struct bench *bench);
 static void launch_more(struct bench *bench);
 static void check_clock(struct bench *bench);
 static void show_progress(struct bench *bench);
 static void finish(struct bench *bench);
+static double resident_bytes(void);
 
 bool bench_mode_parse(const char *name, enum bench_mode *mode)
 {
@@ -92,23 +98,39 @@ const char *bench_mode_name(enum bench_mode mode)
     return mode_names[mode];
 }
 
-enum exit_code bench_run(struct host *host, const struct say *say,
-                         const struct bench_config *config, struct bench_result *result)
+struct bench *bench_new(struct host *host, const struct say *say, const struct bench_config *config)
 {
-    static struct bench bench;
-    enum exit_code code;
+    struct bench *bench = calloc(1, sizeof *bench);
 
+    if (bench == NULL) {
+        say_error(say, "out of memory");
+        return NULL;
+    }
+    bench->config = config;
+    bench->say = say;
+    bench->host = host;
+    bench->stack = host_stack(host);
+    bench->end_us = NEVER;
+    if (!config->listens || begin_listening(bench))
+        return bench;
+    bench_free(bench);
+    return NULL;
+}
+
+void bench_free(struct bench *bench)
+{
+    free(bench);
+}
+
+enum exit_code bench_run(struct bench *bench, struct bench_result *result)
+{
     *result = (struct bench_result){0};
-    bench = (struct bench){.config = config, .say = say, .host = host, .result = result};
-    bench.stack = host_stack(host);
-    bench.end_us = NEVER;
-    if (!begin(&bench))
-        return EXIT_ENVIRONMENT;
-    code = loop(&bench);
-    finish(&bench);
-    if (code == EXIT_OK && result->failed > 0)
-        return EXIT_NETWORK;
-    return code;
+    bench->result = result;
+    bench->resident_before = resident_bytes();
+    launch_more(bench);
+    enum exit_code code = loop(bench);
+    finish(bench);
+    return code == EXIT_OK && result->failed > 0 ? EXIT_NETWORK : code;
 }
 
 static double seconds_of(clockid_t clock)
@@ -135,23 +157,17 @@ static double resident_bytes(void)
 
 /* ---- begin and end */
 
-static bool begin(struct bench *bench)
+static bool begin_listening(struct bench *bench)
 {
-    const struct bench_config *config = bench->config;
+    uint16_t port = bench->config->port;
     enum tcp_err error = TCP_OK;
 
-    bench->resident_before = resident_bytes();
-    if (!config->listens) {
-        launch_more(bench);
-        return true;
-    }
-    bench->listener = tcp_open_passive(bench->stack, NULL, config->port, NULL, &error);
+    bench->listener = tcp_open_passive(bench->stack, NULL, port, NULL, &error);
     if (bench->listener == NULL) {
-        say_error(bench->say, "cannot listen on port %u: %s", config->port, tcp_err_name(error));
+        say_error(bench->say, "cannot listen on port %u: %s", port, tcp_err_name(error));
         return false;
     }
     tcp_set_context(bench->listener, (void *)(uintptr_t)&listener_role);
-    say_hint(bench->say, "ready: listening on port %u", config->port);
     return true;
 }
 
@@ -162,7 +178,7 @@ static void begin_clock(struct bench *bench)
         return;
     bench->has_begun = true;
     bench->begin_s = seconds_of(CLOCK_MONOTONIC);
-    bench->begin_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    bench->begin_cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     if (bench->config->mode != BENCH_IDLE && bench->config->run_us != NEVER)
         bench->end_us = host_now_us(bench->host) + bench->config->run_us;
 }
@@ -170,7 +186,7 @@ static void begin_clock(struct bench *bench)
 static void finish(struct bench *bench)
 {
     struct bench_result *result = bench->result;
-    double now_s = seconds_of(CLOCK_MONOTONIC), now_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    double now_s = seconds_of(CLOCK_MONOTONIC), now_cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
 
     if (bench->has_begun) {
         result->seconds = now_s - bench->begin_s;
@@ -185,21 +201,28 @@ static void finish(struct bench *bench)
     tcp_close(bench->listener);
 }
 
+/* What is past has been seen to. */
+static uint64_t wake_us(const struct bench *bench)
+{
+    uint64_t end_us = bench->end_us > host_now_us(bench->host) ? bench->end_us : NEVER;
+
+    return bench->config->shows_progress && bench->progress_us < end_us ? bench->progress_us
+                                                                        : end_us;
+}
+
 static enum exit_code loop(struct bench *bench)
 {
+    bool ends_by_signal = bench->config->serves_all || bench->config->run_us == NEVER;
     struct tcb *tcb;
 
     while (!bench->is_over) {
         struct pollfd signal = {.fd = signals_fd(), .events = POLLIN};
-        uint64_t wake_us = bench->end_us < bench->progress_us ? bench->end_us : bench->progress_us;
-        if (!bench->config->shows_progress)
-            wake_us = bench->end_us;
-        if (host_step(bench->host, &signal, 1, wake_us) < 0) {
+        if (host_step(bench->host, &signal, 1, wake_us(bench)) < 0) {
             say_error(bench->say, "the device has gone; is it still there? Try: ip link");
             return EXIT_ENVIRONMENT;
         }
         if (signals_count() > 0)
-            return bench->config->run_us == NEVER ? EXIT_OK : EXIT_INTERRUPTED;
+            return ends_by_signal ? EXIT_OK : EXIT_INTERRUPTED;
         while ((tcb = stack_next_ready(bench->stack)) != NULL) {
             const struct role *role = tcp_context(tcb);
             role->on_ready(bench, tcb);
@@ -221,12 +244,12 @@ static bool is_limit_reached(const struct bench *bench)
     return host_now_us(bench->host) >= bench->end_us;
 }
 
-static void send_fin(struct bench *bench)
+static void send_fin(struct bench *bench, struct tcb *tcb)
 {
-    if (bench->has_sent_fin)
-        return;
-    bench->has_sent_fin = true;
-    tcp_shutdown(bench->bulk);
+    tcp_shutdown(tcb);
+    tcp_set_context(tcb, (void *)(uintptr_t)&drained_role);
+    if (tcb == bench->bulk)
+        bench->bulk = NULL;
 }
 
 /* All connections are there: from here on they are idle. */
@@ -238,7 +261,7 @@ static void note_full(struct bench *bench)
     bench->result->bytes_per_connection =
         (resident_bytes() - bench->resident_before) / (double)config->connection_count;
     bench->full_s = seconds_of(CLOCK_MONOTONIC);
-    bench->full_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    bench->full_cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     if (config->run_us != NEVER)
         bench->end_us = host_now_us(bench->host) + config->run_us;
 }
@@ -258,7 +281,7 @@ static void check_clock(struct bench *bench)
     switch (config->mode) {
     case BENCH_SOURCE:
         if (bench->bulk != NULL)
-            send_fin(bench);
+            send_fin(bench, bench->bulk);
         return;
     case BENCH_SINK:
         return; /* the peer ends it */
@@ -321,8 +344,10 @@ static void end_bulk(struct bench *bench, struct tcb *tcb)
     if (tcp_error(tcb) != TCP_OK)
         note_error(bench, tcp_error(tcb));
     tcp_close(tcb);
-    bench->bulk = NULL;
-    bench->is_over = true;
+    bench->open_count--;
+    if (tcb == bench->bulk)
+        bench->bulk = NULL;
+    bench->is_over = !bench->config->serves_all;
 }
 
 static const struct role *role_of(const struct bench_config *config)
@@ -349,10 +374,10 @@ static void adopt(struct bench *bench, struct tcb *tcb)
     tcp_set_context(tcb, (void *)(uintptr_t)role);
     bench->open_count++;
     bench->result->connections++;
-    if (bench->config->mode <= BENCH_ECHO) {
+    if (bench->config->mode == BENCH_SOURCE)
         bench->bulk = tcb;
+    if (bench->config->mode <= BENCH_ECHO)
         tcp_set(tcb, "nagle", 0);
-    }
 }
 
 static void on_listener(struct bench *bench, struct tcb *tcb)
@@ -441,33 +466,44 @@ static void on_source(struct bench *bench, struct tcb *tcb)
 {
     uint64_t limit = bench->config->limit;
 
-    while (!bench->has_sent_fin && !is_limit_reached(bench)) {
+    while (!is_limit_reached(bench)) {
         uint64_t left = limit > 0 ? limit - bench->result->bytes : SIZE_MAX;
         ptrdiff_t accepted = offer(bench, tcb, (size_t)left);
         if (accepted <= 0)
             break;
         bench->result->bytes += (size_t)accepted;
     }
-    unsigned readiness = tcp_readiness(tcb);
-    if ((readiness & TCP_FAILED) != 0 ||
-        (bench->has_sent_fin && (readiness & TCP_PEER_CLOSED) != 0))
+    if ((tcp_readiness(tcb) & TCP_FAILED) != 0)
+        end_bulk(bench, tcb);
+    else if (is_limit_reached(bench))
+        send_fin(bench, tcb);
+}
+
+static void on_drained(struct bench *bench, struct tcb *tcb)
+{
+    if ((tcp_readiness(tcb) & (TCP_FAILED | TCP_PEER_CLOSED)) != 0)
         end_bulk(bench, tcb);
 }
 
+/* What does not fit into the send buffer stays unread. */
 static void on_answer(struct bench *bench, struct tcb *tcb)
 {
-    ptrdiff_t got;
+    struct bytes bytes;
+    ptrdiff_t sent;
 
-    while ((got = tcp_receive(tcb, bench->block, sizeof bench->block)) > 0) {
-        tcp_send(tcb, bench->block, (size_t)got);
-        bench->result->bytes += (size_t)got;
+    while ((bytes = tcp_receive_peek(tcb)).len > 0 &&
+           (sent = tcp_send(tcb, bytes.data, bytes.len)) > 0) {
+        tcp_receive_consume(tcb, (size_t)sent);
+        bench->result->bytes += (size_t)sent;
     }
-    if (got == 0 && (tcp_readiness(tcb) & TCP_PEER_CLOSED) == 0)
+    unsigned readiness = tcp_readiness(tcb);
+    bool has_failed = (readiness & TCP_FAILED) != 0;
+    if (!has_failed && (bytes.len > 0 || (readiness & TCP_PEER_CLOSED) == 0))
         return;
     if (bench->config->mode == BENCH_ECHO)
         end_bulk(bench, tcb);
     else
-        end_one(bench, tcb, got == 0);
+        end_one(bench, tcb, !has_failed);
 }
 
 static void on_ping(struct bench *bench, struct tcb *tcb)

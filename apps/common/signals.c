@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught_count, status_is_asked_for;
+static atomic_int caught_count; /* each thread of tbench asks for it */
+static volatile sig_atomic_t status_is_asked_for;
 static int wake_pipe[2] = {-1, -1};
 
 static void on_signal(int number);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bench_queues.h"
 #include "numbers.h"
 
 enum tbench_option {
@@ -11,6 +12,7 @@ enum tbench_option {
     OPTION_SECONDS,
     OPTION_CONNECTIONS,
     OPTION_ZERO_COPY,
+    OPTION_QUEUES,
     OPTION_JSON,
 };
 
@@ -23,6 +25,7 @@ static const struct option own_table[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
     {"zero-copy", no_argument, NULL, OPTION_ZERO_COPY},
+    {"queues", required_argument, NULL, OPTION_QUEUES},
     {"json", no_argument, NULL, OPTION_JSON},
     {NULL, 0, NULL, 0},
 };
@@ -48,6 +51,9 @@ static const char help_head[] =
     "                       instead of a time\n"
     "  --connections N      at once: crr and cc (64), idle (64)\n"
     "  --zero-copy          send from and receive in the stack's own rings, without a copy\n"
+    "  --queues N           so many queues of the device, a thread and a stack for each; the "
+    "three\n"
+    "                       above then count for each queue, and a server ends by ^C\n"
     "  --json               the result as one object on stdout\n"
     "\n";
 
@@ -72,6 +78,7 @@ static bool take_option(struct tbench_options *options, int code, char **argv, c
                         size_t room);
 static bool take_words(struct bench_config *bench, int count, char **word, char *error,
                        size_t room);
+static bool check_queues(struct tbench_options *options, char *error, size_t room);
 
 enum tbench_wish tbench_options_parse(struct tbench_options *options, int argc, char **argv,
                                       char *error, size_t room)
@@ -82,7 +89,7 @@ enum tbench_wish tbench_options_parse(struct tbench_options *options, int argc, 
     memcpy(table, host_option_table, sizeof host_option_table);
     memcpy(table + HOST_OPTION_COUNT, own_table, sizeof own_table);
     *options = (struct tbench_options){
-        .bench = {.run_us = NEVER, .connection_count = CONNECTIONS_DEFAULT}};
+        .queue_count = 1, .bench = {.run_us = NEVER, .connection_count = CONNECTIONS_DEFAULT}};
     host_options_init(&options->common);
     options->common.config.stack.connections_max = 2 * CONNECTIONS_MAX;
     options->common.config.stack.tcp.backlog = 4096;
@@ -104,6 +111,8 @@ enum tbench_wish tbench_options_parse(struct tbench_options *options, int argc, 
         snprintf(error, room, "--lab: nobody in the lab answers a benchmark; use a TUN device");
         return TBENCH_WRONG;
     }
+    if (options->queue_count > 1 && !check_queues(options, error, room))
+        return TBENCH_WRONG;
     bool waits_for_signal = options->bench.listens && options->bench.mode >= BENCH_CRR;
     if (options->bench.run_us == NEVER && !waits_for_signal)
         options->bench.run_us = SECONDS_DEFAULT * UINT64_C(1000000);
@@ -136,6 +145,16 @@ static bool take_number(const char *option, const char *value, uint64_t max, uin
     return false;
 }
 
+static bool take_queues(unsigned *count, const char *value, char *error, size_t room)
+{
+    uint64_t number = 0;
+
+    if (!take_number("--queues", value, BENCH_QUEUES_MAX, &number, error, room))
+        return false;
+    *count = (unsigned)number;
+    return true;
+}
+
 static bool take_option(struct tbench_options *options, int code, char **argv, char *error,
                         size_t room)
 {
@@ -158,6 +177,8 @@ static bool take_option(struct tbench_options *options, int code, char **argv, c
     case OPTION_ZERO_COPY:
         bench->zero_copy = true;
         return true;
+    case OPTION_QUEUES:
+        return take_queues(&options->queue_count, optarg, error, room);
     case OPTION_JSON:
         options->prints_json = true;
         return true;
@@ -195,4 +216,22 @@ static bool take_words(struct bench_config *bench, int count, char **word, char 
         return false;
     }
     return port_parse(word[wanted - 1], "tcp", &bench->port, error, room);
+}
+
+/* What one stack alone can do. */
+static bool check_queues(struct tbench_options *options, char *error, size_t room)
+{
+    const char *what = NULL;
+
+    if (options->bench.mode == BENCH_IDLE)
+        what = "idle counts the memory of one stack";
+    else if (options->common.verbosity > 0)
+        what = "-v shows the packets of one stack";
+    else if (options->common.config.pcapng_path != NULL)
+        what = "--pcapng writes the packets of one stack";
+    options->bench.serves_all = options->bench.listens;
+    if (what == NULL)
+        return true;
+    snprintf(error, room, "%s: leave --queues out", what);
+    return false;
 }

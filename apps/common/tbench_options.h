@@ -8,6 +8,7 @@
 struct tbench_options {
     struct host_options common;
     struct bench_config bench;
+    unsigned queue_count;
     bool prints_json;
 };
 

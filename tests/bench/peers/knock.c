@@ -1,12 +1,13 @@
 /* A kernel client that asks whether anybody is still served.
  *
- *   knock ADDRESS PORT COUNT SECONDS [PATIENCE]
+ *   knock ADDRESS PORT COUNT SECONDS [PATIENCE [BYTES]]
  *
- * Opens COUNT connections, evenly over so many seconds; each sends a byte once it is connected and
- * wants it back, all within PATIENCE (3) seconds of its connect(). That is more than to be
- * connected: where SYN cookies are used, the server need not have noticed. One line of JSON at the
- * end: how many of them there were, how many were served in time, and the median and the longest
- * time of those, in milliseconds. */
+ * Opens COUNT connections, evenly over so many seconds; each sends BYTES (1) once it is connected
+ * and wants them back, all within PATIENCE (3) seconds of its connect(). That is more than to be
+ * connected: where SYN cookies are used, the server need not have noticed. The bytes are another
+ * stream in each connection, and each is compared. One line of JSON at the end: how many
+ * connections there were, how many were served in time and got nothing but their own bytes, and the
+ * median and the longest time of those, in milliseconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -19,17 +20,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COUNT_MAX = 100000, EVENTS_MAX = 128 };
+enum { COUNT_MAX = 100000, EVENTS_MAX = 128, BLOCK_BYTES = 16384 };
 
 struct options {
     struct sockaddr_in to;
     unsigned count;
     double seconds, patience;
+    size_t bytes;
 };
 
 struct knock {
     int fd; /* -1: it is over */
-    bool has_asked;
+    unsigned number;
+    size_t sent, received;
     double begin_s;
 };
 
@@ -60,7 +63,7 @@ int main(int argc, char **argv)
     struct rlimit files;
 
     if (!read_arguments(&options, argc, argv)) {
-        fputs("usage: knock ADDRESS PORT COUNT SECONDS [PATIENCE]\n", stderr);
+        fputs("usage: knock ADDRESS PORT COUNT SECONDS [PATIENCE [BYTES]]\n", stderr);
         return 2;
     }
     getrlimit(RLIMIT_NOFILE, &files);
@@ -82,15 +85,16 @@ int main(int argc, char **argv)
 
 static bool read_arguments(struct options *options, int argc, char **argv)
 {
-    if (argc < 5 || argc > 6)
+    if (argc < 5 || argc > 7)
         return false;
     *options = (struct options){.to = {.sin_family = AF_INET}};
     options->to.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
     options->count = (unsigned)strtoul(argv[3], NULL, 10);
     options->seconds = strtod(argv[4], NULL);
     options->patience = argc > 5 ? strtod(argv[5], NULL) : 3;
+    options->bytes = argc > 6 ? strtoul(argv[6], NULL, 10) : 1;
     return inet_pton(AF_INET, argv[1], &options->to.sin_addr) == 1 && options->count > 0 &&
-           options->count <= COUNT_MAX;
+           options->count <= COUNT_MAX && options->bytes > 0;
 }
 
 static void end(struct knocks *knocks, struct knock *knock, bool is_served)
@@ -106,6 +110,7 @@ static void begin_one(const struct options *options, struct knocks *knocks)
     struct knock *knock = &knocks->knock[knocks->begun++];
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = knock};
 
+    knock->number = knocks->begun;
     knock->begin_s = now_s();
     knock->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (knock->fd < 0)
@@ -116,21 +121,62 @@ static void begin_one(const struct options *options, struct knocks *knocks)
         end(knocks, knock, false);
 }
 
+static char byte_at(const struct knock *knock, size_t position)
+{
+    return (char)((position * 2654435761u + knock->number * 40503u) >> 8);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void send_more(const struct options *options, struct knock *knock)
+{
+    char block[BLOCK_BYTES];
+    ssize_t len = 1;
+
+    while (knock->sent < options->bytes && len > 0) {
+        size_t count = smaller(options->bytes - knock->sent, sizeof block);
+        for (size_t i = 0; i < count; i++)
+            block[i] = byte_at(knock, knock->sent + i);
+        len = send(knock->fd, block, count, MSG_NOSIGNAL);
+        knock->sent += len > 0 ? (size_t)len : 0;
+    }
+}
+
+/* False: a byte is wrong, or there will be none. */
+static bool receive_more(const struct options *options, struct knock *knock)
+{
+    char block[BLOCK_BYTES];
+
+    while (knock->received < options->bytes) {
+        ssize_t len = read(knock->fd, block, sizeof block);
+        if (len <= 0)
+            return len < 0 && errno == EAGAIN;
+        for (ssize_t i = 0; i < len; i++)
+            if (block[i] != byte_at(knock, knock->received++))
+                return false;
+    }
+    return knock->received == options->bytes;
+}
+
 static void on_event(const struct options *options, struct knocks *knocks,
                      const struct epoll_event *event)
 {
     struct knock *knock = event->data.ptr;
-    char byte = 'k';
 
     if (knock->fd < 0)
         return;
-    if ((event->events & (EPOLLERR | EPOLLHUP)) != 0)
+    if ((event->events & (EPOLLERR | EPOLLHUP)) != 0) {
         end(knocks, knock, false);
-    else if (knock->has_asked && (event->events & EPOLLIN) != 0)
-        end(knocks, knock,
-            read(knock->fd, &byte, 1) == 1 && now_s() - knock->begin_s <= options->patience);
-    else if (!knock->has_asked && (event->events & EPOLLOUT) != 0)
-        knock->has_asked = write(knock->fd, &byte, 1) == 1;
+        return;
+    }
+    if ((event->events & EPOLLOUT) != 0)
+        send_more(options, knock);
+    bool is_right = receive_more(options, knock);
+    if (!is_right || knock->received == options->bytes)
+        end(knocks, knock, is_right && now_s() - knock->begin_s <= options->patience);
 }
 
 /* When the next one is to begin, or the oldest to be given up. */
