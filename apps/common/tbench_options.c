@@ -89,7 +89,7 @@ enum tbench_wish tbench_options_parse(struct tbench_options *options, int argc, 
     memcpy(table, host_option_table, sizeof host_option_table);
     memcpy(table + HOST_OPTION_COUNT, own_table, sizeof own_table);
     *options = (struct tbench_options){
-        .queue_count = 1, .bench = {.run_us = NEVER, .connection_count = CONNECTIONS_DEFAULT}};
+        .bench = {.run_us = NEVER, .connection_count = CONNECTIONS_DEFAULT}};
     host_options_init(&options->common);
     options->common.config.stack.connections_max = 2 * CONNECTIONS_MAX;
     options->common.config.stack.tcp.backlog = 4096;
@@ -111,7 +111,7 @@ enum tbench_wish tbench_options_parse(struct tbench_options *options, int argc, 
         snprintf(error, room, "--lab: nobody in the lab answers a benchmark; use a TUN device");
         return TBENCH_WRONG;
     }
-    if (options->queue_count > 1 && !check_queues(options, error, room))
+    if (!check_queues(options, error, room))
         return TBENCH_WRONG;
     bool waits_for_signal = options->bench.listens && options->bench.mode >= BENCH_CRR;
     if (options->bench.run_us == NEVER && !waits_for_signal)
@@ -223,13 +223,17 @@ static bool check_queues(struct tbench_options *options, char *error, size_t roo
 {
     const char *what = NULL;
 
+    options->bench.serves_all = options->bench.listens && options->queue_count > 0;
+    if (options->queue_count == 0)
+        options->queue_count = 1;
+    if (options->queue_count == 1)
+        return true;
     if (options->bench.mode == BENCH_IDLE)
         what = "idle counts the memory of one stack";
     else if (options->common.verbosity > 0)
         what = "-v shows the packets of one stack";
     else if (options->common.config.pcapng_path != NULL)
         what = "--pcapng writes the packets of one stack";
-    options->bench.serves_all = options->bench.listens;
     if (what == NULL)
         return true;
     snprintf(error, room, "%s: leave --queues out", what);

@@ -8,7 +8,7 @@
 struct tbench_options {
     struct host_options common;
     struct bench_config bench;
-    unsigned queue_count;
+    unsigned queue_count; /* at least 1 */
     bool prints_json;
 };
 

@@ -16,6 +16,24 @@ function at_least(what, row, ours, theirs, least,    a, b) {
     bound(sprintf("%s: %.2f of %s, wanted at least %.2f", what, b ? a / b : 0, theirs, least), a && b, a >= least * b)
 }
 
+# One queue of the device and two. Reported, not judged.
+function queues_row(label, row,    i) {
+    if (!count[row, 2]) return
+    printf "%-30s %10s %10s %8s", label, figure(median(row, 1)), figure(median(row, 2)), ratio("", median(row, 2), median(row, 1))
+    for (i = 1; i <= 2; i++) printf " %6.2f %6.2f", median(row "_server", i), median(row "_peer", i)
+    printf " %8.2f\n", median(row "_share", 2)
+}
+
+function queues_table() {
+    if (!count["queues_crr", 2]) return
+    print ""
+    printf "%-30s %10s %10s %8s %13s %13s %8s\n", "queues of the device", "1", "2", "ratio", "CPU with 1", "CPU with 2", "busier"
+    printf "%-30s %10s %10s %8s %6s %6s %6s %6s %8s\n", "", "", "", "", "server", "peer", "server", "peer", "queue"
+    queues_row("bulk send, 4 at once, GB/s", "queues_source")
+    queues_row("bulk receive, 4 at once, GB/s", "queues_sink")
+    queues_row("request+response, 64, /s", "queues_crr")
+}
+
 # What is left to a bulk connection beside a flood, and who is still served.
 function flood_row(label, row) {
     if (!count[row, "syn"]) return
@@ -26,6 +44,7 @@ function flood_row(label, row) {
 
 function flood_table(    part) {
     if (!count["flood_memory", "syn"]) return
+    print ""
     printf "%-30s %10s %21s %8s %17s %10s\n", "", "", "GB/s beside", "", "served of 1000", "longest"
     printf "%-30s %10s %10s %10s %8s %8s %8s %10s\n", "SYN flood", "SYNs/s", "dropped", "SYNs", "ratio", "dropped", "SYNs", "ms"
     for (part = 8; part >= 2; part /= 2) {
@@ -33,7 +52,6 @@ function flood_table(    part) {
         flood_row("bulk receive, rate 1/" part, "flood_receive_" part)
     }
     printf "memory during the flood: at most %.1f MB of %.1f MB\n", most("flood_memory", "syn") / 1e6, median("flood_memory_max", "syn") / 1e6
-    print ""
 }
 
 function flood_bounds(    part, row, way, ways, i) {
@@ -52,11 +70,11 @@ function flood_bounds(    part, row, way, ways, i) {
 END {
     n = rows_of(line)
     head = "%-30s %10s %10s %10s %10s %11s %10s\n"
-    printf head, "", "ceiling", "kernel", "lwIP", "tuntcp", "of ceiling", "of kernel"
     for (i = 1; i <= n; i++) {
         split(line[i], f, "|")
         us = median(f[3], f[6])
         if (!us) continue
+        if (!shown++) printf head, "", "ceiling", "kernel", "lwIP", "tuntcp", "of ceiling", "of kernel"
         ceiling = median(f[3], f[4]); kernel_value = median(f[3], f[5])
         printf head, f[1] ", " f[2], figure(ceiling), figure(kernel_value), figure(f[7] == "" ? 0 : median(f[3], f[7])),
             figure(us), ratio(f[2], us, ceiling), ratio(f[2], us, kernel_value)
@@ -64,6 +82,8 @@ END {
     if (count["idle_cpu", "tuntcp"])
         printf "processor time with 54,000 idle: %.3f %%\n", median("idle_cpu", "tuntcp")
     flood_table()
+    queues_table()
+    if (count["flood_memory", "syn"] + count["queues_crr", 2]) print ""
     printf "medians of %d, Linux %s, %d processors%s\n", runs, kernel, cpus, cc == "" ? "" : ", kernel side: " cc
     if (load > 0.5)
         printf "the machine was busy with other things (load %s before): trust none of this\n", load
