@@ -132,6 +132,23 @@ foreign_device() {
 foreign_device_here() { in_fresh_network foreign_device; }
 it "a device of that name that is no TUN device is left alone" foreign_device_here
 
+several_queues() {
+    state_of_machine >before
+    "$root/scripts/setup" --multi-queue >log
+    ip -d -o link show dev tun0 | grep -q multi_queue
+    "$root/scripts/setup" --multi-queue >log
+    if grep '^+' log; then return 1; fi
+    "$root/scripts/setup" >log # is content with it
+    "$root/scripts/setup" --undo >log
+    state_of_machine >after
+    assert_same after before
+    "$root/scripts/setup" >log
+    expect_status 1 "$root/scripts/setup" --multi-queue >log 2>err
+    assert_matches err 'has one queue'
+}
+several_queues_here() { in_fresh_network several_queues; }
+it "--multi-queue makes a device of several queues, --undo removes it, and one that has one queue is left alone" several_queues_here
+
 not_root() {
     setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null || skip "this user namespace has no second user"
     cp "$root/scripts/setup" "$scratch/setup"
