@@ -76,6 +76,28 @@ calls_from_queues() {
 }
 it "what two queues open comes back to them" calls_from_queues
 
+readonly without_bpf=(setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-bpf,-sys_admin)
+
+# The kernel's own rule is enough for what it opens itself.
+serves_without_bpf() {
+    [ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null)" != 0 ] || skip "here everybody may load such programs"
+    "${without_bpf[@]}" true || skip "no capability can be given up here"
+    make_queues
+    "${without_bpf[@]}" "$queued_tbench" crr -l --tun tun6 --queues 2 --json 5001 >out 2>err &
+    wait_until "tbench listens" file_has err ready
+    timeout 60 "$queue_peers/knock" 10.8.6.2 5001 200 0.2 20 50000 >knock
+    assert_contains knock '"served": 200,'
+    kill -INT $!
+    expect_end 0 $!
+    shared_by_both connections 200
+    expect_status 3 "${without_bpf[@]}" "$queued_tbench" crr --tun tun6 --queues 2 --bytes 10 10.8.6.1 5001 >out 2>err
+    assert_empty out
+    assert_one_line err
+    assert_contains err CAP_BPF
+    remove_queues
+}
+it "without CAP_BPF a server has its queues all the same, and a client says what it lacks" serves_without_bpf
+
 refuses_queues() {
     local word arguments
     while IFS='|' read -r word arguments; do
