@@ -50,7 +50,7 @@ static void note_segment_size(struct tcb *tcb, const struct tcp_segment *seg)
  * from SHLD-19: segments that the device has merged, or that have come in one batch, have one ACK
  * together. MUST-58 and MUST-59 want it so, and an ACK costs as much as it does to receive three
  * segments. A sender whose window is opened by few ACKs sends in bursts; stretch_acks=off spares it
- * that, see acknowledgment_of() in output.c. */
+ * that, see announce_acknowledgment(). */
 static void schedule_ack(struct tcb *tcb, uint32_t taken, bool in_order, bool had_holes)
 {
     tcb->work->unacked_bytes += taken;

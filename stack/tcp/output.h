@@ -29,7 +29,4 @@ void tcp_refuse(struct stack *stack, const struct flow_id *id, const struct tcp_
  * larger window (SHLD-29, SHLD-30). */
 uint64_t tcp_persist_us(const struct tcb *tcb);
 
-/* Is the receive window worth announcing anew, without a segment that asks for it (MUST-39)? */
-bool tcp_window_update_is_due(const struct tcb *tcb);
-
 #endif

@@ -2,6 +2,7 @@
  * it does in which state. See tcp.h for what they promise. */
 #include <string.h>
 
+#include "announce.h"
 #include "layer.h"
 #include "output.h"
 #include "route.h"
@@ -314,7 +315,7 @@ void tcp_receive_consume(struct tcb *tcb, size_t len)
     if (tcb->state == TCPS_CLOSED)
         return;
     autotune(tcb, len);
-    if (tcp_window_update_is_due(tcb))
+    if (announce_is_due(tcb))
         tcb_ack_now(tcb, "window update: the application has read");
     if (tcb->work->receive_ring.used == 0)
         tcb_timer_set(tcb, TIMER_IDLE, tcb->stack->now_us + TCB_IDLE_US);
