@@ -1,5 +1,6 @@
-/* SipHash-2-4: two rounds per 8 bytes of input, four at the end. The input is read in little-endian
- * order whatever the machine, so that a seed means the same everywhere. */
+/* SipHash-2-4: two rounds per 8 bytes of input, four at the end; SipHash-1-3: one and three. The
+ * input is read in little-endian order whatever the machine, so that a seed means the same
+ * everywhere. */
 #include "siphash.h"
 
 struct state {
@@ -44,7 +45,8 @@ static uint64_t little_endian_8(const uint8_t *at)
            (uint64_t)at[7] << 56;
 }
 
-uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
+static inline uint64_t hash(const struct siphash_key *key, const void *data, size_t len,
+                            int word_rounds, int end_rounds)
 {
     const uint8_t *at = data;
     struct state s = {key->k0 ^ 0x736f6d6570736575, key->k1 ^ 0x646f72616e646f6d,
@@ -54,14 +56,24 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
     for (; left >= 8; left -= 8, at += 8) {
         uint64_t word = little_endian_8(at);
         s.v3 ^= word;
-        sip_rounds(&s, 2);
+        sip_rounds(&s, word_rounds);
         s.v0 ^= word;
     }
     uint64_t last = little_endian(at, left) | (uint64_t)len << 56;
     s.v3 ^= last;
-    sip_rounds(&s, 2);
+    sip_rounds(&s, word_rounds);
     s.v0 ^= last;
     s.v2 ^= 0xff;
-    sip_rounds(&s, 4);
+    sip_rounds(&s, end_rounds);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
+{
+    return hash(key, data, len, 2, 4);
+}
+
+uint64_t siphash_1_3(const struct siphash_key *key, const void *data, size_t len)
+{
+    return hash(key, data, len, 1, 3);
 }

@@ -1,5 +1,5 @@
-/* The four-tuple table: from addresses and ports to a connection or its record. Hashed with SipHash
- * under a secret key, so that nobody outside can fill one bucket: chains stay short.
+/* The four-tuple table: from addresses and ports to a connection or its record. Hashed with
+ * SipHash-1-3 under a secret key, so that nobody outside can fill one bucket: chains stay short.
  *
  * It grows and shrinks by one bucket at a time (linear hashing, Litwin 1980), so that no insertion
  * waits for a million entries to be moved, and no second table lies beside the first meanwhile. An
@@ -30,7 +30,9 @@ struct table {
     uint32_t **segment; /* the buckets, TABLE_SEGMENT_BUCKETS in a piece */
     unsigned segment_count, segment_room;
     unsigned bucket_count;
-    unsigned count; /* entries */
+    unsigned count;      /* entries */
+    uint32_t last_found; /* 0: none, or it is gone */
+    struct flow_id last_id;
     struct siphash_key key;
     struct table_entries entries;
     struct memory *memory;
@@ -39,7 +41,7 @@ struct table {
 int table_init(struct table *table, struct siphash_key key, const struct table_entries *entries,
                struct memory *memory); /* 0, or -1: memory */
 void table_free(struct table *table);
-uint32_t table_find(const struct table *table, const struct flow_id *id); /* 0: nobody */
+uint32_t table_find(struct table *table, const struct flow_id *id); /* 0: nobody */
 void table_add(struct table *table, uint32_t ref); /* its id must not be there yet */
 /* Nothing happens when it is not in the table. */
 void table_remove(struct table *table, uint32_t ref);

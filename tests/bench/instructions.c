@@ -1,13 +1,14 @@
 /* A small program that does one thing N times, for valgrind to count instructions: the count does
  * not depend on how busy the machine is. Two runs with different N give what one more costs.
  *
- *   instructions receive|send|ack|super N
+ *   instructions receive|send|ack|super|request N
  *
  *   receive  N segments of 1448 bytes arrive in order and are read; an ACK leaves after two
  *   send     N segments are written and leave
  *   ack      the same, and each is acknowledged by a pure ACK of its own
  *   super    N super-segments of 44 MSS arrive in order, merged by the device, and are read; an ACK
  *            leaves after each
+ *   request  N connections come, one behind the other: a byte each way, and the peer closes first
  *
  * Checksums are the device's. The peer is no second stack, whose instructions would count as well,
  * but a header in which the numbers are replaced. */
@@ -32,7 +33,8 @@ enum {
 
 struct peer {
     struct stack *stack;
-    struct tcb *tcb;
+    struct tcb *listener, *tcb;
+    uint16_t port;
     uint32_t seq, ack, tsval;
     uint64_t now_us;
     size_t packet_bytes;
@@ -43,13 +45,14 @@ static uint8_t packet[1 << 16], block[1 << 16];
 static bool open_peer(struct peer *peer);
 static void receive(struct peer *peer, unsigned long count, size_t len);
 static void send_all(struct peer *peer, unsigned long count, bool acks);
+static void serve(struct peer *peer, unsigned long count);
 
 int main(int argc, char **argv)
 {
-    struct peer peer = {.seq = PEER_ISS};
+    struct peer peer = {.seq = PEER_ISS, .port = PEER_PORT};
 
     if (argc != 3 || !open_peer(&peer)) {
-        fprintf(stderr, "usage: instructions receive|send|ack|super N\n");
+        fprintf(stderr, "usage: instructions receive|send|ack|super|request N\n");
         return 2;
     }
     unsigned long count = strtoul(argv[2], NULL, 10);
@@ -57,6 +60,8 @@ int main(int argc, char **argv)
         receive(&peer, count, MSS_BYTES);
     else if (strcmp(argv[1], "super") == 0)
         receive(&peer, count, SUPER_BYTES);
+    else if (strcmp(argv[1], "request") == 0)
+        serve(&peer, count);
     else
         send_all(&peer, count, strcmp(argv[1], "ack") == 0);
     stack_free(peer.stack);
@@ -71,7 +76,7 @@ static uint64_t draw(void *context)
 /* Put a packet of the peer's into `packet`. */
 static void write_packet(struct peer *peer, uint8_t flags, size_t len)
 {
-    struct tcp_segment seg = {.src_port = PEER_PORT,
+    struct tcp_segment seg = {.src_port = peer->port,
                               .dst_port = PORT,
                               .seq = peer->seq,
                               .ack = peer->ack,
@@ -119,7 +124,7 @@ static bool take_syn_ack(struct peer *peer)
     struct packet_out out;
     struct tcp_segment seg;
 
-    if (!stack_output(peer->stack, &out, 0) ||
+    if (!stack_output(peer->stack, &out, peer->now_us) ||
         tcp_parse(
             (struct bytes){out.header + IPV4_HEADER_BYTES, out.header_bytes - IPV4_HEADER_BYTES},
             &seg) != DROP_NOT)
@@ -138,6 +143,20 @@ static unsigned long listen_to(struct peer *peer)
     while (stack_output(peer->stack, &out, peer->now_us))
         count++;
     return count;
+}
+
+/* The handshake of a connection to the listener. */
+static bool connect_peer(struct peer *peer)
+{
+    write_packet(peer, TCP_SYN, 0);
+    say(peer, 0);
+    peer->seq++;
+    if (!take_syn_ack(peer))
+        return false;
+    write_packet(peer, TCP_ACK, 0);
+    say(peer, 0);
+    peer->tcb = tcp_accept(peer->listener);
+    return peer->tcb != NULL;
 }
 
 static bool open_peer(struct peer *peer)
@@ -159,16 +178,8 @@ static bool open_peer(struct peer *peer)
     peer->stack = stack_new(&config, 0);
     if (peer->stack == NULL)
         return false;
-    struct tcb *listener = tcp_open_passive(peer->stack, NULL, PORT, NULL, &error);
-    write_packet(peer, TCP_SYN, 0);
-    say(peer, 0);
-    peer->seq++;
-    if (listener == NULL || !take_syn_ack(peer))
-        return false;
-    write_packet(peer, TCP_ACK, 0);
-    say(peer, 0);
-    peer->tcb = tcp_accept(listener);
-    return peer->tcb != NULL;
+    peer->listener = tcp_open_passive(peer->stack, NULL, PORT, NULL, &error);
+    return peer->listener != NULL && connect_peer(peer);
 }
 
 static void receive(struct peer *peer, unsigned long count, size_t len)
@@ -202,5 +213,44 @@ static void send_all(struct peer *peer, unsigned long count, bool acks)
         peer->now_us += 10;
         peer->ack += MSS_BYTES;
         say(peer, 0);
+    }
+}
+
+/* A byte of ours has left; the peer acknowledges it with its FIN, and our FIN with the last ACK. */
+static void answer_and_close(struct peer *peer)
+{
+    tcp_send(peer->tcb, block, 1);
+    listen_to(peer);
+    peer->ack++;
+    write_packet(peer, TCP_FIN | TCP_ACK, 0);
+    say(peer, 0);
+    peer->seq++;
+    while (stack_next_ready(peer->stack) != NULL)
+        ;
+    tcp_close(peer->tcb);
+    listen_to(peer);
+    peer->ack++;
+    write_packet(peer, TCP_ACK, 0);
+    say(peer, 0);
+}
+
+static void serve(struct peer *peer, unsigned long count)
+{
+    enum { PORTS = 20000 };
+
+    for (unsigned long i = 0; i < count; i++) {
+        peer->now_us += 1000;
+        peer->port = (uint16_t)(PEER_PORT + 1 + i % PORTS);
+        peer->seq = PEER_ISS;
+        peer->ack = 0;
+        if (!connect_peer(peer))
+            fprintf(stderr, "instructions: connection %lu does not come about\n", i);
+        write_packet(peer, TCP_ACK | TCP_PSH, 1);
+        say(peer, 1);
+        while (stack_next_ready(peer->stack) != NULL)
+            ;
+        if (tcp_receive(peer->tcb, block, sizeof block) != 1)
+            fprintf(stderr, "instructions: connection %lu brings nothing\n", i);
+        answer_and_close(peer);
     }
 }

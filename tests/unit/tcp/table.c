@@ -116,6 +116,40 @@ START_TEST(replacement_is_found_in_the_place_of_the_old)
 }
 END_TEST
 
+/* What is remembered of the last search is forgotten with its entry. */
+START_TEST(what_was_found_last_may_go_or_be_replaced)
+{
+    set_up(1);
+    entries[1].id = id_of(0);
+    ck_assert_uint_eq(find(0), 1);
+    table_replace(&table, 1, 2);
+    ck_assert_uint_eq(find(0), 2);
+    table_remove(&table, 2);
+    ck_assert_uint_eq(find(0), 0);
+    table_add(&table, 1);
+    ck_assert_uint_eq(find(0), 1);
+    ck_assert_uint_eq(find(1), 0);
+    tear_down();
+}
+END_TEST
+
+/* Of addresses that are not IPv4 all 16 bytes count. */
+START_TEST(other_addresses_are_told_apart_by_any_byte)
+{
+    enum { BYTES = 2 * sizeof(struct ip_addr) };
+    set_up(0);
+    for (unsigned i = 0; i < BYTES; i++) {
+        struct flow_id *id = &entries[i].id;
+        *id = (struct flow_id){.local_port = 80, .remote_port = 1024};
+        (i % 2 ? &id->local : &id->remote)->octet[i / 2] = 1;
+        table_add(&table, i + 1);
+    }
+    for (unsigned i = 0; i < BYTES; i++)
+        ck_assert_uint_eq(table_find(&table, &entries[i].id), i + 1);
+    tear_down();
+}
+END_TEST
+
 static unsigned length_of(uint32_t ref)
 {
     unsigned length = 0;
@@ -183,6 +217,8 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, entry_is_not_found_under_another_four_tuple, 0, 4);
     tcase_add_test(tc, removed_entries_are_gone_and_the_others_are_not);
     tcase_add_test(tc, replacement_is_found_in_the_place_of_the_old);
+    tcase_add_test(tc, what_was_found_last_may_go_or_be_replaced);
+    tcase_add_test(tc, other_addresses_are_told_apart_by_any_byte);
     tcase_add_test(tc, chains_stay_short);
     tcase_add_test(tc, an_insertion_adds_one_bucket_at_most);
     tcase_add_test(tc, an_emptied_table_gives_its_memory_back);
