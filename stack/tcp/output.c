@@ -525,16 +525,17 @@ static void fill_options(struct tcb *tcb, const struct plan *plan, struct tcp_op
 static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct packet_out *out)
 {
     const struct flow_id *id = &tcb->flow.id;
-    uint8_t tcp_header[TCP_HEADER_MAX_BYTES];
+    const struct source_route *route = route_of(tcb);
+    size_t ip_bytes = IPV4_HEADER_BYTES + (route != NULL ? source_route_bytes(route) : 0);
+    uint8_t *tcp_header = out->header + ip_bytes;
     size_t tcp_bytes = tcp_emit(seg, tcb->config->syn_style, tcp_header);
     size_t payload_bytes = out->payload[0].len + out->payload[1].len;
     struct ipv4_packet ip = ip_header_for(tcb->stack, &id->local, &id->remote, IP_PROTOCOL_TCP,
                                           tcb->config->ttl, seg->tos);
-    const struct source_route *route = route_of(tcb);
     uint8_t option[SOURCE_ROUTE_MAX_BYTES];
     if (route != NULL)
         source_route_apply(route, &ip, option);
-    size_t ip_bytes = ipv4_emit(&ip, tcp_bytes + payload_bytes, out->header, sizeof out->header);
+    (void)ipv4_emit(&ip, tcp_bytes + payload_bytes, out->header, ip_bytes);
     struct checksum sum = {0};
 
     checksum_add_pseudo(&sum, &id->local, &id->remote, IP_PROTOCOL_TCP, tcp_bytes + payload_bytes);
@@ -548,11 +549,8 @@ static void write_headers(struct tcb *tcb, const struct tcp_segment *seg, struct
         checksum_add(&sum, out->payload[1]);
         field = checksum_finish(&sum); /* MUST-2 */
     }
-    struct writer header = writer_of(out->header + ip_bytes, sizeof out->header - ip_bytes);
-    write_bytes(&header, (struct bytes){tcp_header, TCP_CHECKSUM_OFFSET});
-    write_u16(&header, field);
-    write_bytes(&header, (struct bytes){tcp_header + TCP_CHECKSUM_OFFSET + 2,
-                                        tcp_bytes - TCP_CHECKSUM_OFFSET - 2});
+    struct writer at_checksum = writer_of(tcp_header + TCP_CHECKSUM_OFFSET, sizeof field);
+    write_u16(&at_checksum, field);
     out->header_bytes = ip_bytes + tcp_bytes;
 }
 

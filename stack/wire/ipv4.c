@@ -40,6 +40,8 @@ enum drop ipv4_parse(struct bytes packet, bool checksum_ok, struct ipv4_packet *
     uint8_t version_and_length = read_u8(&r);
     if (!r.overrun && version_and_length >> 4 != 4)
         return DROP_IP_VERSION;
+    if (r.left < IPV4_HEADER_BYTES - 1) /* asked once: the reads below ask no more */
+        return DROP_IP_TRUNCATED;
     size_t header_bytes = (size_t)(version_and_length & 0xf) * 4;
     ip->tos = read_u8(&r);
     size_t total_bytes = read_u16(&r);
@@ -53,8 +55,6 @@ enum drop ipv4_parse(struct bytes packet, bool checksum_ok, struct ipv4_packet *
     read_u16(&r); /* the checksum: summed below with the rest */
     ip->src = ip_addr_from_v4(read_u32(&r));
     ip->dst = ip_addr_from_v4(read_u32(&r));
-    if (r.overrun)
-        return DROP_IP_TRUNCATED;
     if (header_bytes < IPV4_HEADER_BYTES)
         return DROP_IP_HEADER_LENGTH;
     if (total_bytes < header_bytes || total_bytes > packet.len)

@@ -9,6 +9,8 @@ enum drop tcp_parse(struct bytes packet, struct tcp_segment *seg)
     struct reader r = reader_of(packet);
 
     *seg = (struct tcp_segment){0};
+    if (packet.len < TCP_HEADER_BYTES) /* asked once: the reads below ask no more */
+        return DROP_TCP_TRUNCATED;
     seg->src_port = read_u16(&r);
     seg->dst_port = read_u16(&r);
     seg->seq = read_u32(&r);
@@ -18,7 +20,7 @@ enum drop tcp_parse(struct bytes packet, struct tcp_segment *seg)
     seg->wnd = read_u16(&r);
     read_u16(&r); /* the checksum: verified before, with the pseudo-header */
     seg->urgent = read_u16(&r);
-    if (r.overrun || header_bytes < TCP_HEADER_BYTES)
+    if (header_bytes < TCP_HEADER_BYTES)
         return DROP_TCP_TRUNCATED;
 
     struct bytes options = read_bytes(&r, header_bytes - TCP_HEADER_BYTES);
@@ -39,10 +41,9 @@ bool tcp_checksum_is_right(struct bytes packet, const struct ip_addr *src,
 size_t tcp_emit(const struct tcp_segment *seg, enum tcp_syn_style style,
                 uint8_t header[static TCP_HEADER_MAX_BYTES])
 {
-    uint8_t options[TCP_OPTIONS_MAX_BYTES];
-    size_t options_bytes = tcp_options_emit(&seg->options, style, options);
+    size_t options_bytes = tcp_options_emit(&seg->options, style, header + TCP_HEADER_BYTES);
     size_t header_bytes = TCP_HEADER_BYTES + options_bytes;
-    struct writer w = writer_of(header, TCP_HEADER_MAX_BYTES);
+    struct writer w = writer_of(header, TCP_HEADER_BYTES);
 
     write_u16(&w, seg->src_port);
     write_u16(&w, seg->dst_port);
@@ -53,7 +54,6 @@ size_t tcp_emit(const struct tcp_segment *seg, enum tcp_syn_style style,
     write_u16(&w, seg->wnd);
     write_u16(&w, 0);
     write_u16(&w, seg->urgent);
-    write_bytes(&w, (struct bytes){options, options_bytes});
     return header_bytes;
 }
 
