@@ -195,7 +195,7 @@ $(addprefix build/fuzz/,$(fuzz_names)): build/fuzz/%: build/fuzz/obj/tests/fuzz/
 
 build/fuzz/virtio: build/fuzz/obj/tun/virtio.o build/fuzz/obj/tun/segments.o
 
-build/fuzz/walk: $(patsubst %.c,build/fuzz/obj/%.o,$(model_sources))
+build/fuzz/walk build/fuzz/predict: $(patsubst %.c,build/fuzz/obj/%.o,$(model_sources))
 
 fuzz: $(addprefix build/fuzz/,$(fuzz_names))
 	@for name in $(fuzz_names); do \

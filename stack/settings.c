@@ -89,6 +89,8 @@ static const struct setting table[] = {
      .help = "what the window may grow to; the scale is made for it"},
     {TCP(delayed_ack_us), RANGE(0, 499999), LIVE,
      .help = "an acknowledgment waits so long for data to ride on (MUST-40); 0: not at all"},
+    {TCP(header_prediction), SWITCH, LIVE,
+     .help = "a short way for the next segment in order; changes nothing but the time it takes"},
     {TCP(stretch_acks), SWITCH, LIVE,
      .help = "one acknowledgment for all that has come at once; off: for every second segment"},
     /* the path */

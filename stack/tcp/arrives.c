@@ -17,6 +17,7 @@
 
 #include "layer.h"
 #include "output.h"
+#include "predict.h"
 #include "recovery/recovery.h"
 #include "route.h"
 #include "recovery/sack.h"
@@ -45,6 +46,9 @@ enum drop tcp_arrives(struct tcb *tcb, const struct tcp_segment *seg)
 {
     tcb->segments_received += tcp_segment_count((uint32_t)seg->payload.len, seg->segment_bytes);
     note_heard(tcb, seg);
+    enum drop drop;
+    if (predict_arrives(tcb, seg, &drop))
+        return drop;
     return tcb->state == TCPS_SYN_SENT ? arrives_syn_sent(tcb, seg) : arrives_otherwise(tcb, seg);
 }
 
@@ -271,7 +275,7 @@ static enum drop check_paws(struct tcb *tcb, const struct tcp_segment *seg)
 
 /* RFC 7323 4.3 (2): only from a segment that touches the last ACK that we sent; 5.2: never from a
  * RST. */
-static void take_timestamp(struct tcb *tcb, const struct tcp_segment *seg)
+void arrives_take_timestamp(struct tcb *tcb, const struct tcp_segment *seg)
 {
     if (!tcb->timestamps || !seg->options.has_timestamps || seg->flags & TCP_RST ||
         is_old_timestamp(tcb, seg) || seq_gt(seg->seq, tcb->last_ack_sent))
@@ -321,7 +325,7 @@ static enum drop check_sequence(struct tcb *tcb, const struct tcp_segment *seg)
         return DROP_TCP_NOT_ACCEPTABLE;
     }
     if (is_acceptable(tcb, seg) || arrives_is_crossed_syn_ack(tcb, seg)) {
-        take_timestamp(tcb, seg);
+        arrives_take_timestamp(tcb, seg);
         tcb->rcv_tos = seg->tos; /* MAY-9 */
         answer_if_closed(tcb, seg);
         return DROP_NOT;

@@ -184,7 +184,7 @@ static bool is_duplicate_ack(const struct tcb *tcb, const struct tcp_segment *se
 }
 
 /* The processing for ESTABLISHED, which the other synchronized states share. */
-static void take_ack(struct tcb *tcb, const struct tcp_segment *seg)
+void arrives_take_ack(struct tcb *tcb, const struct tcp_segment *seg)
 {
     struct ack_news news = {.flight_before = tcb->snd_nxt - tcb->snd_una,
                             .sacked_before = tcb->work->in_flight.sacked_bytes,
@@ -292,7 +292,7 @@ enum drop arrives_check_ack(struct tcb *tcb, const struct tcp_segment *seg)
      * FIN does so (check_sequence()), or one ACK in TIME-WAIT would answer another. */
     if (tcb->state == TCPS_TIME_WAIT)
         return DROP_NOT;
-    take_ack(tcb, seg);
+    arrives_take_ack(tcb, seg);
     if (tcb_fin_is_acked(tcb))
         on_fin_acked(tcb);
     return DROP_NOT;

@@ -77,6 +77,35 @@ static void advance_rcv_nxt(struct tcb *tcb, uint32_t end)
     tcb_notify(tcb);
 }
 
+/* Into the ring, as far as it fits; what is in order can be read. */
+static enum drop take_text(struct tcb *tcb, uint32_t seq, struct bytes text)
+{
+    bool in_order = seq == tcb->rcv_nxt;
+    bool had_holes = tcb->work->out_of_order.count > 0;
+
+    if (!had_holes)
+        ring_rewind(&tcb->work->receive_ring);
+    size_t offset = tcb->work->receive_ring.used + (seq - tcb->rcv_nxt);
+    /* Where memory is short, what was offered may not fit any more: the rest comes again. */
+    size_t capacity = ring_capacity(&tcb->work->receive_ring, offset + text.len);
+    if (capacity <= offset)
+        return DROP_TCP_MEMORY;
+    text = bytes_first(text, capacity - offset);
+    if (!ring_write_at(&tcb->work->receive_ring, offset, text) ||
+        (!in_order && !ranges_add(&tcb->work->out_of_order, seq, seq + (uint32_t)text.len)))
+        return DROP_TCP_MEMORY;
+    if (in_order)
+        advance_rcv_nxt(tcb, seq + (uint32_t)text.len);
+    schedule_ack(tcb, (uint32_t)text.len, in_order, had_holes);
+    return DROP_NOT;
+}
+
+enum drop arrives_take_next_text(struct tcb *tcb, const struct tcp_segment *seg)
+{
+    note_segment_size(tcb, seg);
+    return take_text(tcb, seg->seq, seg->payload);
+}
+
 enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
 {
     if (seg->payload.len == 0 || !tcb_may_receive(tcb))
@@ -102,25 +131,10 @@ enum drop arrives_process_text(struct tcb *tcb, const struct tcp_segment *seg)
         return DROP_TCP_NOT_ACCEPTABLE;
     }
     ecn_on_text(tcb, seg);
-    bool in_order = seq == tcb->rcv_nxt;
-    bool had_holes = tcb->work->out_of_order.count > 0;
-    if (!had_holes)
-        ring_rewind(&tcb->work->receive_ring);
-    size_t offset = tcb->work->receive_ring.used + (seq - tcb->rcv_nxt);
-    /* Where memory is short, what was offered may not fit any more: the rest comes again. */
-    size_t capacity = ring_capacity(&tcb->work->receive_ring, offset + text.len);
-    if (capacity <= offset)
-        return DROP_TCP_MEMORY;
-    text = bytes_first(text, capacity - offset);
-    if (!ring_write_at(&tcb->work->receive_ring, offset, text) ||
-        (!in_order && !ranges_add(&tcb->work->out_of_order, seq, seq + (uint32_t)text.len)))
-        return DROP_TCP_MEMORY;
-    if (in_order)
-        advance_rcv_nxt(tcb, seq + (uint32_t)text.len);
-    schedule_ack(tcb, (uint32_t)text.len, in_order, had_holes);
-    if (repeats)
+    enum drop drop = take_text(tcb, seq, text);
+    if (drop == DROP_NOT && repeats)
         tcb_ack_now(tcb, "part of it has arrived before: D-SACK (RFC 2883 4)");
-    return DROP_NOT;
+    return drop;
 }
 
 /* ---- eighth: FIN */

@@ -37,6 +37,7 @@ void tcp_config_init(struct tcp_config *config)
         .rto_min_us = 200000,
         .rto_max_us = 60ull * SECOND_US,
         .delayed_ack_us = 40000,
+        .header_prediction = true,
         .stretch_acks = true,
         .cork_limit_us = 200000,
         .r1_count = 3,

@@ -90,10 +90,12 @@ struct tcp_config {
     uint64_t rto_min_us;     /* Departure from RFC 6298 (2.4): 200 ms, as Linux; */
     uint64_t rto_max_us;     /* RFC 6298 (2.5); 60 s */
     uint64_t delayed_ack_us; /* 9293 3.8.6.3, below 0.5 s (MUST-40); 40 ms; 0: no delay */
-    bool stretch_acks;       /* one ACK for all segments that have come together; off: one for every
-                                second, at least (SHLD-19); on */
-    uint64_t cork_limit_us;  /* MUST-60: a corked tail waits so long at most; 200 ms */
-    uint64_t r1_count;       /* retransmissions before trouble is reported (SHLD-10); 3 */
+    bool header_prediction; /* the common segments take a short way; it changes nothing but time; on
+                             */
+    bool stretch_acks;      /* one ACK for all segments that have come together; off: one for every
+                               second, at least (SHLD-19); on */
+    uint64_t cork_limit_us; /* MUST-60: a corked tail waits so long at most; 200 ms */
+    uint64_t r1_count;      /* retransmissions before trouble is reported (SHLD-10); 3 */
     uint64_t r2_us;     /* MUST-21, the user time-out: time without an answer before the connection
                            fails; 15 min (SHLD-11: at least 100 s; Linux's 15 retransmissions take as
                            long); NEVER: it does not */

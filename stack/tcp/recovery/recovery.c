@@ -311,6 +311,16 @@ static void check_reneging(struct tcb *tcb)
     records_renege(&tcb->work->in_flight);
 }
 
+bool recovery_is_at_rest(const struct tcb *tcb)
+{
+    const struct work *work = tcb->work;
+
+    return work->in_flight.count == 0 && !work->recovery.is_active &&
+           !work->recovery.is_after_timeout && work->frto.step == FRTO_OFF &&
+           !work->undo.is_armed && !work->tlp.is_out && !work->rack.has_dsack_round &&
+           window_is_at_rest(tcb);
+}
+
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news)
 {
     struct recovery *recovery = &tcb->work->recovery;

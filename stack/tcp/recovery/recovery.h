@@ -26,6 +26,9 @@ struct ack_news {
 /* The handshake is done: initial window, RTO after a lost SYN. */
 void recovery_start(struct tcb *tcb);
 void recovery_on_ack(struct tcb *tcb, const struct ack_news *news);
+/* Nothing is in flight or under repair: the last acknowledgment has left everything as another one
+ * would that says nothing new. */
+bool recovery_is_at_rest(const struct tcb *tcb);
 /* The peer echoes a router's mark, RFC 3168 6.1.2. False when the window has been reduced for this
  * window of data already. */
 bool recovery_on_echo(struct tcb *tcb, uint32_t flight);

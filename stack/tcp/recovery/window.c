@@ -162,6 +162,16 @@ void window_on_ack(struct tcb *tcb, const struct ack_news *news, uint32_t delive
     trace_note(tcb, cc->ops->on_ack(cc, &ack), before_bytes);
 }
 
+/* In slow start an algorithm looks only at what is acknowledged or measured; later time counts too.
+ */
+bool window_is_at_rest(const struct tcb *tcb)
+{
+    const struct congestion *cc = &tcb->work->cc;
+
+    return cc->cwnd < cc->ssthresh && cc->rate == NULL && !cc->ops->has_model &&
+           !tcb->config->window_validation;
+}
+
 void window_on_congestion(struct tcb *tcb, enum congestion_reason reason, uint32_t flight)
 {
     struct congestion *cc = &tcb->work->cc;

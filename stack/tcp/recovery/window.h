@@ -15,6 +15,8 @@ uint32_t window_burst_left(const struct tcb *tcb);
 void window_on_sent(struct tcb *tcb, uint32_t bytes);
 /* It is held to be lost. */
 void window_on_lost(struct tcb *tcb, const struct tx_record *record);
+/* An acknowledgment that says nothing new would change nothing. */
+bool window_is_at_rest(const struct tcb *tcb);
 /* Output would go on, but the application has nothing to send. */
 void window_has_nothing_to_send(struct tcb *tcb);
 /* A sample of the delivery rate by this acknowledgment, for an algorithm that wants it. */

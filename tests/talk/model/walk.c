@@ -46,6 +46,7 @@ struct walk {
     bool is_active; /* this life began with an active open */
     bool is_tame;   /* the peer is honest for the most part */
     unsigned states, step;
+    uint64_t hash;
     enum model_rule broken;
     struct model_sent sent[SENT_MAX];
     uint8_t packets[SENT_MAX][PACKET_MAX_BYTES];
@@ -140,6 +141,7 @@ static struct stack *new_stack(struct walk *w)
     config.tcp.receive_buffer_max_bytes = config.tcp.receive_buffer_bytes << draw(w, 3);
     config.tcp.delayed_ack_us = delays_us[draw(w, 4)];
     config.tcp.congestion = (enum tcp_congestion)draw(w, TCP_CONGESTION_COUNT);
+    config.tcp.header_prediction = !w->plan->is_unpredicted;
     bool throttles = w->model.throttles;
     model_init(&w->model, &config.tcp, w->now_us);
     w->model.throttles = throttles;
@@ -147,6 +149,14 @@ static struct stack *new_stack(struct walk *w)
 }
 
 /* ---- what is seen */
+
+static void note(struct walk *w, const void *data, size_t len)
+{
+    const uint8_t *at = data;
+
+    for (size_t i = 0; i < len; i++)
+        w->hash = (w->hash ^ at[i]) * 0x100000001b3u;
+}
 
 static void pull(struct walk *w)
 {
@@ -161,6 +171,7 @@ static void pull(struct walk *w)
             !tcp_checksum_is_right(ip.payload, &ip.src, &ip.dst) ||
             tcp_parse(ip.payload, &sent->seg) != DROP_NOT)
             abort(); /* the frame of the talks says more about it */
+        note(w, w->packets[count], len);
         sent->header_bytes = ip.payload.len - sent->seg.payload.len;
         count++;
     }
@@ -200,8 +211,11 @@ static void look(struct walk *w)
     if (!w->is_active && w->handle == NULL)
         w->handle = tcp_accept(w->listener);
     w->seen.has_status = w->handle != NULL;
-    if (w->seen.has_status)
+    if (w->seen.has_status) {
         tcp_status(w->handle, &w->seen.status);
+        note(w, &w->seen.status, sizeof w->seen.status);
+    }
+    note(w, &w->seen.move_count, sizeof w->seen.move_count);
     while (stack_next_ready(w->stack) != NULL)
         continue;
     if (w->plan->lie != NULL)
@@ -577,6 +591,7 @@ struct walk_result walk_run(const struct walk_plan *plan)
     result.step = w->step;
     result.judged_count = w->model.judged_count;
     result.states = w->states;
+    result.hash = w->hash;
     if (w->broken != RULE_NONE)
         report(w, &result);
     stack_free(w->stack);

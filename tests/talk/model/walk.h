@@ -16,6 +16,7 @@ struct walk_plan {
     /* Change what was seen before it is judged: how the tests of the model lie to it. */
     void (*lie)(void *context, const struct model *m, struct model_seen *seen);
     void *lie_context;
+    bool is_unpredicted; /* the stack runs without header prediction */
 };
 
 struct walk_result {
@@ -23,6 +24,7 @@ struct walk_result {
     unsigned step;                  /* in which a rule was broken */
     uint64_t judged_count;          /* segments */
     unsigned states;                /* that were passed, 1 << state */
+    uint64_t hash;                  /* of what was sent, and what STATUS said, after each step */
     char report[WALK_REPORT_BYTES]; /* when broken: the rule, the model's state and the last rows */
 };
 
