@@ -158,6 +158,52 @@ static void note(struct walk *w, const void *data, size_t len)
         w->hash = (w->hash ^ at[i]) * 0x100000001b3u;
 }
 
+/* Its numbers; between them lies padding. */
+static void note_status(struct walk *w, const struct tcp_status *s)
+{
+    const uint64_t numbers[] = {s->state,
+                                s->snd_una,
+                                s->snd_nxt,
+                                s->snd_wnd,
+                                s->rcv_nxt,
+                                s->rcv_wnd,
+                                s->cwnd_bytes,
+                                s->ssthresh_bytes,
+                                s->in_flight_bytes,
+                                s->snd_mss_bytes,
+                                s->rcv_mss_bytes,
+                                s->rcv_tos,
+                                s->srtt_us,
+                                s->rttvar_us,
+                                s->rto_us,
+                                s->backoff_count,
+                                s->send_queued_bytes,
+                                s->receive_queued_bytes,
+                                s->unsent_bytes,
+                                s->sacked_bytes,
+                                s->lost_bytes,
+                                s->resent_bytes,
+                                s->urgent_bytes,
+                                s->out_of_order_ranges,
+                                s->bytes_sent,
+                                s->bytes_acked,
+                                s->bytes_received,
+                                s->segments_sent,
+                                s->segments_received,
+                                s->retransmit_count,
+                                s->delivery_rate_bytes_per_s,
+                                s->delivery_is_app_limited,
+                                s->in_recovery,
+                                s->undo_count,
+                                s->min_rtt_us,
+                                s->reo_wnd_us,
+                                s->receive_buffer_bytes,
+                                (uint64_t)(int)s->error};
+
+    note(w, numbers, sizeof numbers);
+    note(w, s->deadline_us, sizeof s->deadline_us);
+}
+
 static void pull(struct walk *w)
 {
     struct packet_out out;
@@ -213,7 +259,7 @@ static void look(struct walk *w)
     w->seen.has_status = w->handle != NULL;
     if (w->seen.has_status) {
         tcp_status(w->handle, &w->seen.status);
-        note(w, &w->seen.status, sizeof w->seen.status);
+        note_status(w, &w->seen.status);
     }
     note(w, &w->seen.move_count, sizeof w->seen.move_count);
     while (stack_next_ready(w->stack) != NULL)
