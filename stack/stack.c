@@ -100,9 +100,14 @@ void stack_on_time(struct stack *stack, uint64_t now_us)
 
 bool stack_output(struct stack *stack, struct packet_out *out, uint64_t now_us)
 {
-    struct trace_event event = {.kind = TRACE_PACKET_OUT, .u.packet_out = out};
+    struct trace_event event; /* its union is large, and seldom looked at */
     struct flow_id flow;
 
+    event.kind = TRACE_PACKET_OUT;
+    event.flow = NULL;
+    event.tcb = NULL;
+    event.cause = event.clause = NULL;
+    event.u.packet_out = out;
     enter(stack, ORIGIN_OUTPUT, now_us);
     bool has_one = ip_output(stack, out, &event.cause, &flow);
     if (has_one)

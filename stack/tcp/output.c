@@ -60,13 +60,21 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
         !plan_new_data(tcb, &plan) && !plan_next_seg(tcb, &plan) && !plan_probe(tcb, &plan) &&
         !plan_urgent(tcb, &plan) && !plan_ack(tcb, &plan) && !plan_keepalive(tcb, &plan))
         return false;
-    *event = (struct trace_event){.kind = TRACE_PACKET_OUT,
-                                  .flow = &tcb->flow.id,
-                                  .tcb = tcb,
-                                  .cause = plan.cause,
-                                  .clause = plan.clause,
-                                  .u.packet_out = out};
+    event->flow = &tcb->flow.id;
+    event->tcb = tcb;
+    event->cause = plan.cause;
+    event->clause = plan.clause;
     return emit(tcb, &plan, out);
+}
+
+bool tcp_output_is_spent(const struct tcb *tcb)
+{
+    const struct work *work = tcb->work;
+
+    return tcb->state == TCPS_ESTABLISHED && !tcb->ack_now && work->in_flight.lost_bytes == 0 &&
+           !work->recovery.is_active && !work->recovery.is_after_timeout && !work->tlp.is_due &&
+           !work->probe_now && !work->urgent_now && !work->keepalive_now && work->cc.rate == NULL &&
+           tcb_unsent_bytes(tcb) == 0;
 }
 
 /* ---- 1. the SYN */
