@@ -30,9 +30,9 @@ struct table {
     uint32_t **segment; /* the buckets, TABLE_SEGMENT_BUCKETS in a piece */
     unsigned segment_count, segment_room;
     unsigned bucket_count;
-    unsigned count;      /* entries */
-    uint32_t last_found; /* 0: none, or it is gone */
-    struct flow_id last_id;
+    unsigned count;         /* entries */
+    struct flow_id last_id; /* the last one asked for, its hash, and what was found; 0: nothing */
+    uint32_t last_hash, last_found;
     struct siphash_key key;
     struct table_entries entries;
     struct memory *memory;

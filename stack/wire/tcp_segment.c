@@ -8,9 +8,11 @@ enum drop tcp_parse(struct bytes packet, struct tcp_segment *seg)
 {
     struct reader r = reader_of(packet);
 
-    *seg = (struct tcp_segment){0};
     if (packet.len < TCP_HEADER_BYTES) /* asked once: the reads below ask no more */
         return DROP_TCP_TRUNCATED;
+    seg->tos = 0;
+    seg->ip_options = (struct bytes){0};
+    seg->segment_bytes = 0;
     seg->src_port = read_u16(&r);
     seg->dst_port = read_u16(&r);
     seg->seq = read_u32(&r);
