@@ -295,10 +295,9 @@ static void arm_persist(struct tcb *tcb)
 }
 
 /* One larger segment in the place of an ordinary one. */
-static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t waiting,
-                                uint32_t window)
+static bool plan_path_mtu_probe(struct tcb *tcb, struct plan *plan, uint32_t waiting)
 {
-    uint32_t len = path_mtu_probe_bytes(tcb, waiting, window);
+    uint32_t len = path_mtu_probe_bytes(tcb, waiting);
 
     if (len == 0)
         return false;
@@ -337,9 +336,8 @@ static bool plan_new_data(struct tcb *tcb, struct plan *plan)
         window_after_idle(tcb);
     uint32_t allowance = network_allowance(tcb);
     uint32_t len = waiting < usable ? waiting : usable;
-    if (allowance >= tcb->snd_mss && plan_path_mtu_probe(tcb, plan, len, recovery_allowance(tcb)))
-        return true; /* the pace counts for the probe alone, the window for what follows it as well
-                      */
+    if (allowance >= tcb->snd_mss && plan_path_mtu_probe(tcb, plan, len))
+        return true;
     if (len > packet_max_bytes(tcb))
         len = packet_max_bytes(tcb);
     if (len > allowance) { /* whole segments: none is cut short for the network's sake */

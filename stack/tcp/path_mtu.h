@@ -56,9 +56,9 @@ bool path_mtu_is_of_probe(const struct tcb *tcb, const struct tx_record *record)
  * no sign of congestion. */
 bool path_mtu_takes_loss(struct tcb *tcb);
 /* The payload of a probe that should leave now in the place of an ordinary segment; 0: none.
- * `waiting` bytes may go as far as the peer's window is concerned, `window` as far as the network's
- * is. */
-uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window);
+ * `waiting` bytes may go as far as the peer's window is concerned; the network's is asked, but not
+ * the pace: it counts for the probe alone, the window for what follows it as well. */
+uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting);
 /* These bytes leave, in segments of SND.MSS or as one probe; for the first time or again. */
 void path_mtu_on_sent(struct tcb *tcb, uint32_t seq, uint32_t len, bool is_probe);
 

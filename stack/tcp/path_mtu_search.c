@@ -204,10 +204,8 @@ static bool is_check(const struct tcb *tcb)
 
 /* RFC 4821 7.4: no losses, room for the probe and what shows its loss, and no duplicate ACKs that
  * speak of something else. */
-uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window)
+uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting)
 {
-    uint32_t room = waiting < window ? waiting : window;
-
     if (waiting <= tcb->snd_mss || !is_search_due(tcb))
         return 0;
     uint32_t probe_bytes = tcb->work->path.next_probe - tcb_header_bytes(tcb);
@@ -217,6 +215,8 @@ uint32_t path_mtu_probe_bytes(struct tcb *tcb, uint32_t waiting, uint32_t window
                     tcb->work->recovery.dup_ack_count == 0 &&
                     tcb->work->in_flight.lost_bytes == 0 && tcb->work->in_flight.sacked_bytes == 0;
 
+    uint32_t window = recovery_allowance(tcb);
+    uint32_t room = waiting < window ? waiting : window;
     return is_quiet && room >= probe_bytes + SEGMENTS_BEHIND * tcb->snd_mss ? probe_bytes : 0;
 }
 

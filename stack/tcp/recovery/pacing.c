@@ -35,12 +35,11 @@ static const uint64_t SECOND_NS = 1000000000;
 bool pacing_is_on(const struct tcb *tcb)
 {
     const struct congestion *cc = &tcb->work->cc;
-    uint64_t rtt_us =
-        tcb->work->rack.min_rtt.us > 0 ? tcb->work->rack.min_rtt.us : tcb->rto.srtt_us;
-
-    if (cc->ops != NULL && cc->ops->has_model)
+    if (cc->ops == NULL)
+        return false;
+    if (cc->ops->has_model)
         return true;
-    if (cc->ops == NULL || tcb->rto.srtt_us == 0)
+    if (tcb->rto.srtt_us == 0)
         return false;
     switch (tcb->config->pacing) {
     case TCP_PACING_OFF:
@@ -51,18 +50,21 @@ bool pacing_is_on(const struct tcb *tcb)
     case TCP_PACING_COUNT:
         break;
     }
+    uint64_t rtt_us =
+        tcb->work->rack.min_rtt.us > 0 ? tcb->work->rack.min_rtt.us : tcb->rto.srtt_us;
     return cc->ops->wants_pacing && rtt_us >= AUTO_RTT_MIN_US && cc->cwnd > cc->initial_cwnd;
 }
 
 uint64_t pacing_rate(const struct tcb *tcb)
 {
-    const uint64_t tenths = tcb->work->cc.cwnd < tcb->work->cc.ssthresh ? 20 : 12;
+    const struct congestion *cc = &tcb->work->cc;
 
-    if (tcb->work->cc.ops != NULL && tcb->work->cc.ops->has_model)
-        return tcb->work->cc.ops->pacing_rate(&tcb->work->cc) + 1;
-
-    return pacing_is_on(tcb) ? tcb->work->cc.cwnd * tenths * (1000000 / 10) / tcb->rto.srtt_us + 1
-                             : 0;
+    if (!pacing_is_on(tcb))
+        return 0;
+    if (cc->ops->has_model)
+        return cc->ops->pacing_rate(cc) + 1;
+    const uint64_t tenths = cc->cwnd < cc->ssthresh ? 20 : 12;
+    return cc->cwnd * tenths * (1000000 / 10) / tcb->rto.srtt_us + 1;
 }
 
 static uint64_t duration_ns(uint64_t bytes, uint64_t rate)
