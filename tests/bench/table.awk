@@ -60,8 +60,8 @@ function flood_bounds(    part, row, way, ways, i) {
         for (i = 1; i in ways; i++) {
             row = "flood_" ways[i] "_" part
             at_least("SYN flood, rate 1/" part ", bulk " ways[i], row, "syn", "dropped", 0.5)
-            bound(sprintf("SYN flood, rate 1/%d: %d of 1000 connects served within 3 s, wanted at least 990", part,
-                median(row "_served", "syn")), count[row, "syn"], median(row "_served", "syn") >= 990)
+            bound(sprintf("SYN flood, rate 1/%d, bulk %s: %d of 1000 connects served within 3 s, wanted at least 990", part,
+                ways[i], median(row "_served", "syn")), count[row, "syn"], median(row "_served", "syn") >= 990)
         }
     bound("SYN flood: memory within its limit", count["flood_memory", "syn"],
         most("flood_memory", "syn") <= median("flood_memory_max", "syn"))
