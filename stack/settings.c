@@ -156,6 +156,8 @@ static const struct setting table[] = {
     {STACK(memory_max_bytes), RANGE(1 << 20, LONG_US), .zero_is_special = true,
      .help = "memory of all connections and buffers; 0: no limit"},
     {STACK(challenge_acks_per_s), RANGE(0, MANY), .help = "challenge ACKs a second (RFC 5961)"},
+    {STACK(syn_cookies_per_s), RANGE(0, MANY),
+     .help = "SYN cookies a second; a SYN beyond is answered when it comes again"},
     {STACK(icmp_errors_per_s), RANGE(0, MANY), .help = "ICMP errors that we send a second"},
     {STACK(datagram_queue_max), RANGE(1, MANY), .help = "datagrams that wait in one UDP socket"},
     {STACK(out_queue_max), RANGE(1, MANY), .help = "packets other than TCP's that wait to go out"},

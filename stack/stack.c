@@ -24,6 +24,7 @@ void stack_config_init(struct stack_config *config)
         .path_mtu_age_us = 600 * 1000000ull,
         .icmp_errors_per_s = 100,
         .challenge_acks_per_s = 100,
+        .syn_cookies_per_s = 20000,
         .ttl = 64,
     };
     tcp_config_init(&config->tcp);

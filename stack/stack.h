@@ -72,6 +72,8 @@ struct stack_config {
     uint64_t path_mtu_age_us;   /* RFC 1191 6.3: what was learned of a path holds so long; 10 min */
     unsigned icmp_errors_per_s; /* ICMP errors we send */
     unsigned challenge_acks_per_s; /* RFC 5961 (7) */
+    unsigned syn_cookies_per_s;    /* beyond them a SYN is answered when it comes for the second
+                                      time, see tcp/syn_flood.h; 20,000; 0: all are answered */
     uint8_t ttl;
     bool ip_id_random; /* RFC 6864: atomic datagrams may carry any ID; false: 0 */
 

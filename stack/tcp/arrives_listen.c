@@ -112,6 +112,8 @@ enum drop tcp_arrives_listen(struct tcb *listener, const struct flow_id *id,
         return DROP_TCP_STATE;
     if (arrives_accept_queue_is_full(listener)) /* third */
         return DROP_TCP_BACKLOG_FULL;
+    if (wants_cookie(listener) && !syn_flood_answers(listener->stack, id, seg->seq))
+        return DROP_TCP_SYN_FLOOD;
     if (wants_cookie(listener))
         return send_cookie(listener, id, seg);
     if (listener->work->handshaking_count + listener->work->accept_count >=

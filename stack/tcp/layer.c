@@ -27,6 +27,7 @@ int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack)
     const struct wheel_timers timers = flow_timers(stack);
 
     isn_init(&tcp->isn, stack);
+    syn_flood_init(&tcp->syn_flood, random_key(stack));
     queue_init(&tcp->listeners, offsetof(struct tcb, list_link));
     queue_init(&tcp->closed, offsetof(struct tcb, list_link));
     queue_init(&tcp->output, offsetof(struct tcb, output_link));
@@ -43,6 +44,7 @@ void tcp_layer_free(struct tcp_layer *tcp)
 {
     for (int64_t i = 0; (i = pool_next(&tcp->tcbs, (uint32_t)i)) >= 0; i++)
         tcb_free(pool_at(&tcp->tcbs, (uint32_t)i));
+    syn_flood_free(&tcp->syn_flood, tcp->syn_receiveds.memory);
     pool_free(&tcp->tcbs);
     pool_free(&tcp->time_waits);
     pool_free(&tcp->syn_receiveds);

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "isn.h"
 #include "queue.h"
+#include "syn_flood.h"
 #include "tcp.h"
 
 struct tcp_layer {
@@ -18,6 +19,7 @@ struct tcp_layer {
     struct queue output; /* connections that may have something to send */
     struct queue ready;  /* connections whose readiness changed */
     struct isn isn;
+    struct syn_flood syn_flood;
     unsigned connection_count;
     uint64_t challenge_window_start_us;
     unsigned challenge_left; /* challenge ACKs that may still be sent in that second */

@@ -13,8 +13,8 @@
 #include "../wire/bytes.h"
 
 enum {
-    RING_FIRST_BYTES = 512,    /* many connections exchange no more than a few hundred */
-    RING_ASSURED_BYTES = 4096, /* a ring may grow to this whatever the limit says */
+    RING_FIRST_BYTES = 512,     /* many connections exchange no more than a few hundred */
+    RING_ASSURED_BYTES = 4096,  /* a ring may grow to this whatever the limit says */
     RING_RESERVE_BYTES = 16384, /* who asks for room without saying how much is offered this: an
                                    initial window of full segments and not many small ones */
 };

@@ -75,6 +75,8 @@ const char *drop_name(enum drop drop)
         return "nothing to be done with it in this state";
     case DROP_TCP_BACKLOG_FULL:
         return "backlog full";
+    case DROP_TCP_SYN_FLOOD:
+        return "a flood of SYNs: this one is answered when it comes again";
     case DROP_TCP_MEMORY:
         return "no memory for the connection";
     case DROP_TCP_AFTER_CLOSE:

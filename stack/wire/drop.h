@@ -39,6 +39,7 @@ enum drop {
     DROP_TCP_NO_ACK,         /* a segment without ACK where one is needed */
     DROP_TCP_STATE,          /* nothing to be done with it in this state */
     DROP_TCP_BACKLOG_FULL,
+    DROP_TCP_SYN_FLOOD, /* one of very many SYNs: answered when it comes again */
     DROP_TCP_MEMORY,
     DROP_TCP_AFTER_CLOSE, /* data for an application that has gone: SHLD-3 */
     DROP_DNS_MALFORMED,

@@ -272,8 +272,41 @@ START_TEST(timestamps_do_not_run_backwards)
 }
 END_TEST
 
+/* Beyond syn_cookies_per_s a SYN has to come twice: who invents addresses does not repeat it. */
+START_TEST(in_a_flood_a_syn_is_answered_when_it_comes_again)
+{
+    struct stack_config config = talk_config();
+
+    config.tcp.syn_cookies = TCP_SYN_COOKIES_ALWAYS;
+    config.syn_cookies_per_s = 20;
+    struct talk *t = talk_new(&config);
+    talk_listen(t);
+    for (t->peer_port = 7000; t->peer_port < 7002; t->peer_port++)
+        gets_cookie(t, "S 0:0(0) win 65535 <mss 1460>");
+    t->iss = TALK_ISS;
+    for (t->peer_port = 8000; t->peer_port < 8100; t->peer_port++)
+        ck_assert_int_eq(peer_sends(t, "S 0:0(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
+    we_send_nothing(t);
+    time_passes_ms(t, _i == 0 ? 50 : 3000); /* the filter has turned over once */
+    for (t->peer_port = 7000; t->peer_port < 7002; t->peer_port++) { /* it goes on */
+        peer_sends(t, "S 100:100(0) win 65535 <mss 1460>");
+        forget_sent(t);
+    }
+    t->peer_port = 8050;
+    gets_cookie(t, "S 0:0(0) win 65535 <mss 1460>");
+    t->peer_port = 9000;
+    t->iss = TALK_ISS;
+    ck_assert_int_eq(peer_sends(t, "S 0:0(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
+    ck_assert_int_eq(peer_sends(t, "S 1:1(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
+    time_passes_ms(t, 100); /* and when it is over, all are answered at once */
+    gets_cookie(t, "S 5:5(0) win 65535 <mss 1460>");
+    talk_free(t);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
+    tcase_add_loop_test(tc, in_a_flood_a_syn_is_answered_when_it_comes_again, 0, 2);
     tcase_add_test(tc, nothing_is_kept_until_the_cookie_comes_back);
     tcase_add_test(tc, without_timestamps_scale_and_sack_are_not_agreed_upon);
     tcase_add_test(tc, ecn_comes_back_in_the_timestamp);
