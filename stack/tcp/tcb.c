@@ -255,16 +255,20 @@ uint32_t tcb_unsent_bytes(const struct tcb *tcb)
     return tcb->work->send_ring.used - sent;
 }
 
-/* Four times what the path holds at its shortest round trip. More in flight only waits in a queue,
- * and more memory in use is copied more slowly: where both ends are on one machine nothing else
- * ends the growth of the window, and a ring of 8 MB has a third of the speed of one of 1 MB. */
+/* Four times what the path holds at its shortest round trip, so that it stays full while losses are
+ * repaired and queues come and go. More only waits in a queue; and memory in use is copied more
+ * slowly the more there is of it: a ring of 8 MB has a third of the speed of one of 1 MB. Where
+ * both ends are on one machine nothing else ends the growth of the window, and repairs take no
+ * time: there it is twice (4 % faster with copies, 15 % without; make bench). */
 static uint64_t path_holds_bytes(const struct tcb *tcb)
 {
+    enum { SAME_MACHINE_US = 1000 };
     const uint32_t *most = tcb->work->cc.flight_most;
     uint64_t flight = most[0] > most[1] ? most[0] : most[1];
     uint64_t min_us = tcb->work->rack.min_rtt.us, srtt_us = tcb->rto.srtt_us;
+    uint64_t wanted = (min_us < SAME_MACHINE_US ? 2 : 4) * flight;
 
-    return min_us != 0 && min_us < srtt_us ? 4 * flight * min_us / srtt_us : 4 * flight;
+    return min_us != 0 && min_us < srtt_us ? wanted * min_us / srtt_us : wanted;
 }
 
 uint32_t tcb_send_limit(const struct tcb *tcb)
