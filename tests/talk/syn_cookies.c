@@ -237,7 +237,9 @@ START_TEST(a_full_accept_queue_drops_what_completes_a_handshake)
         ck_assert_int_eq(peer_sends(t, ". 1:1(0) ack 1"), DROP_NOT);
     }
     t->iss = late;
+    unsigned count = record_count(t);
     ck_assert_int_eq(peer_sends(t, ". 1:1(0) ack 1"), DROP_TCP_BACKLOG_FULL);
+    ck_assert_uint_eq(record_count(t), count); /* and nothing is kept of it */
     t->iss = TALK_ISS;
     t->peer_port = 7000;
     ck_assert_int_eq(peer_sends(t, ". 1:1(0) ack 1"), DROP_TCP_BACKLOG_FULL);
