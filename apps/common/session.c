@@ -12,10 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../stack/tcp/tcp.h"
 #include "signals.h"
 
-enum { ERROR_BYTES = 400 };
+enum { ERROR_BYTES = 400, LINGER_US = 500000 };
 
+static void linger(struct session *session);
 static void on_event(void *context, const struct trace_event *event);
 
 enum exit_code session_open(struct session *session, const struct say *say,
@@ -55,6 +57,7 @@ enum exit_code session_close(struct session *session, enum exit_code code)
 {
     char error[ERROR_BYTES] = "";
 
+    linger(session);
     if (host_close(session->host, error, sizeof error) < 0) {
         say_error(&session->say, "%s", error);
         code = code == EXIT_OK ? EXIT_ENVIRONMENT : code;
@@ -63,6 +66,21 @@ enum exit_code session_close(struct session *session, enum exit_code code)
     session->host = NULL;
     session->rows = NULL;
     return code;
+}
+
+/* A connection that was closed on the way, one of the resolver's, may still wait for its peer's FIN.
+ * Without us the peer would send it in vain, again and again, and whoever opens the device next
+ * would get it. */
+static void linger(struct session *session)
+{
+    if (session->host == NULL)
+        return;
+    uint64_t end_us = session_after(session, LINGER_US);
+    enum turn turn = TURN_OK;
+
+    while (turn == TURN_OK && tcp_unfinished_count(host_stack(session->host)) > 0 &&
+           session_now_us(session) < end_us && signals_count() == 0)
+        turn = session_turn(session, NULL, 0, end_us);
 }
 
 enum turn session_turn(struct session *session, struct pollfd *fds, nfds_t count, uint64_t wake_us)

@@ -26,7 +26,8 @@ enum turn {
 /* Opens everything. EXIT_OK, or the exit code after having said why; session_close() either way. */
 enum exit_code session_open(struct session *session, const struct say *say,
                             const struct host_options *options);
-/* Sends what is still to be sent and closes everything. Returns `code`, or EXIT_ENVIRONMENT when
+/* Sends what is still to be sent, waits a moment for the peers of closed connections, and closes
+ * everything. Returns `code`, or EXIT_ENVIRONMENT when
  * all went well but the capture could not be written. */
 enum exit_code session_close(struct session *session, enum exit_code code);
 

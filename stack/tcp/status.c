@@ -156,6 +156,11 @@ static void describe(const struct tcb *tcb, struct tcp_status *status)
                                                             tcb->work->out_of_order.range[i].end};
 }
 
+unsigned tcp_unfinished_count(const struct stack *stack)
+{
+    return stack->tcp.tcbs.count;
+}
+
 void tcp_status(const struct tcb *tcb, struct tcp_status *status)
 {
     struct tcb copy;

@@ -196,6 +196,10 @@ struct tcp_status {
 
 void tcp_status(const struct tcb *tcb, struct tcp_status *status);
 
+/* How many connections have more to do than to wait in SYN-RECEIVED or TIME-WAIT, listeners among
+ * them: 0 when everything is closed and every peer has said its last. */
+unsigned tcp_unfinished_count(const struct stack *stack);
+
 const char *tcp_state_name(enum tcp_state state); /* "SYN-SENT" */
 const char *tcp_timer_name(enum tcp_timer timer); /* "retransmission" */
 const char *tcp_err_name(enum tcp_err error);     /* "connection refused" */

@@ -139,5 +139,8 @@ truncated_answer() {
     [ "$(run_tshark -r capture.pcapng -Y 'dns.flags.truncated==1 && udp' | wc -l)" -eq 1 ]
     [ "$(run_tshark -2 -r capture.pcapng -Y 'dns.flags.response==1 && tcp && dns.count.answers==50' | wc -l)" -eq 1 ]
     assert_matches <(info_of capture.pcapng 'tcp.port==9') '203.0.113.1[0-4][0-9]|→ 9 \[SYN\]'
+    # Refused or not, the connection to the server has its end before we go, and nobody after us gets its FIN.
+    [ "$(run_tshark -r capture.pcapng -Y 'tcp.srcport==53 && tcp.flags.fin==1' | wc -l)" -eq 1 ]
+    [ "$(run_tshark -r capture.pcapng -Y 'tcp.dstport==53' -T fields -e tcp.flags.fin | tail -n 1)" = 0 ]
 }
 it "an answer that is truncated is asked for again over our own TCP" truncated_answer
