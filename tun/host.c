@@ -35,6 +35,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "batch.h"
 #include "capture.h"
 #include "lab.h"
 #include "link.h"
@@ -64,6 +65,7 @@ struct host {
     void *trace_context;
 
     struct tun tun;                    /* its fd is -1 in the lab */
+    struct batch *batch;               /* packets to and from it; NULL in the lab */
     struct lab *lab;                   /* NULL: a TUN device */
     struct link *to_device, *to_stack; /* NULL: nothing is impaired */
     bool device_is_gone;
@@ -151,7 +153,9 @@ static void drain_link(struct host *host)
     struct link_packet packet;
 
     while (host->to_device != NULL && link_receive(host->to_device, &packet, UINT64_MAX))
-        tun_write(&host->tun, &(struct packet_out){.payload[0] = packet.bytes});
+        batch_write(host->batch, &(struct packet_out){.payload[0] = packet.bytes});
+    if (host->batch != NULL)
+        batch_flush(host->batch);
 }
 
 int host_close(struct host *host, char *error, size_t room)
@@ -226,6 +230,7 @@ static void free_host(struct host *host)
     lab_free(host->lab);
     link_free(host->to_device);
     link_free(host->to_stack);
+    batch_close(host->batch);
     tun_close(&host->tun);
     free(host->polled);
     free(host);
@@ -290,7 +295,13 @@ static int open_device(struct host *host, const struct host_config *config, char
     bool has_offload = !config->no_offload && config->impair == NULL;
     struct tun_options options = {.offloads = has_offload ? TUN_OFFLOAD_ALL : 0,
                                   .is_queue = config->queue_count > 1};
-    return tun_open_as(&host->tun, name, &options, error, room);
+    if (tun_open_as(&host->tun, name, &options, error, room) < 0)
+        return -1;
+    host->batch = batch_open(&host->tun, !config->no_io_uring);
+    if (host->batch != NULL)
+        return 0;
+    snprintf(error, room, "out of memory");
+    return -1;
 }
 
 /* Events go to the capture first: a sink of the application may end the program. */
@@ -428,7 +439,7 @@ static void write_device(struct host *host, const struct packet_out *out)
 {
     if (host->lab != NULL)
         lab_send(host->lab, out, host->now_us);
-    else if (tun_write(&host->tun, out) < 0)
+    else if (batch_write(host->batch, out) < 0)
         host->device_is_gone = true;
 }
 
@@ -464,6 +475,8 @@ static void push_output(struct host *host)
     }
     host->has_more_output = count == BATCH_OUT;
     pass_on_impaired(host);
+    if (host->batch != NULL && batch_flush(host->batch) < 0)
+        host->device_is_gone = true;
 }
 
 static void input(struct host *host, const struct packet_in *in)
@@ -525,7 +538,7 @@ static unsigned take_from_tun(struct host *host)
     size_t bytes = 0;
 
     while (count < BATCH_IN && bytes < BATCH_IN_BYTES) {
-        int result = tun_read(&host->tun, host->packet, &in);
+        int result = batch_read(host->batch, &in);
         if (result < 0)
             host->device_is_gone = true;
         if (result <= 0)

@@ -14,6 +14,7 @@ struct host_config {
     const char *tun_name; /* NULL: "tun0" */
     bool no_offload;      /* ordinary packets with checksums of our own, also where the device can
                              cut and sum; always so behind a simulated link, which models those */
+    bool no_io_uring;     /* a system call for each packet, also where the kernel would take many */
     /* This is queue `queue` of `queue_count` of the device, each with a host of its own, opened in
      * this order: see tun.h. 0 or 1: it has the device alone. */
     unsigned queue, queue_count;

@@ -58,4 +58,13 @@ int tun_read(struct tun *tun, uint8_t memory[static TUN_PACKET_ROOM], struct pac
  * an offload needs it to be in tun->offloads. */
 int tun_write(struct tun *tun, const struct packet_out *out);
 
+/* For who reads and writes the descriptor himself. A frame is what one read() brings and one
+ * write() takes: the packet behind its header, if the device has one. The length of the frame, or 0
+ * when it does not fit. */
+size_t tun_frame(const struct tun *tun, const struct packet_out *out, uint8_t *memory, size_t room);
+void tun_unframe(const struct tun *tun, struct bytes frame, struct packet_in *in);
+int tun_write_frame(struct tun *tun, struct bytes frame); /* as tun_write() */
+/* Has just this packet been lost, or is the device gone? */
+bool tun_error_is_loss(int error);
+
 #endif

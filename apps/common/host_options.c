@@ -16,6 +16,7 @@ enum host_option {
     OPTION_LAB = HOST_OPTION_FIRST,
     OPTION_TUN,
     OPTION_NO_OFFLOAD,
+    OPTION_NO_IO_URING,
     OPTION_SPIN,
     OPTION_ADDRESS,
     OPTION_DNS,
@@ -38,6 +39,7 @@ const struct option host_option_table[HOST_OPTION_COUNT] = {
     {"lab", optional_argument, NULL, OPTION_LAB},
     {"tun", required_argument, NULL, OPTION_TUN},
     {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD},
+    {"no-io-uring", no_argument, NULL, OPTION_NO_IO_URING},
     {"spin", required_argument, NULL, OPTION_SPIN},
     {"address", required_argument, NULL, OPTION_ADDRESS},
     {"dns", required_argument, NULL, OPTION_DNS},
@@ -64,6 +66,8 @@ const char host_option_help[] =
     "  --tun NAME           the TUN device (tun0)\n"
     "  --no-offload         cut segments and make checksums ourselves, also where the device can\n"
     "                       (always so with --impair)\n"
+    "  --no-io-uring        a system call for each packet, also where the kernel takes many at "
+    "once\n"
     "  --spin USEC          look so many microseconds for the next packet before sleeping (0)\n"
     "  --address ADDR       our address (taken from the device)\n"
     "  --dns ADDR           a DNS server, up to 4 times (taken from /etc/resolv.conf)\n"
@@ -118,6 +122,9 @@ bool host_option_take(struct host_options *options, int code, const char *value,
         return take_tun(options, value, error, room);
     case OPTION_NO_OFFLOAD:
         options->config.no_offload = true;
+        return true;
+    case OPTION_NO_IO_URING:
+        options->config.no_io_uring = true;
         return true;
     case OPTION_SPIN:
         return take_spin(options, value, error, room);

@@ -10,7 +10,7 @@
 
 enum {
     HOST_OPTION_FIRST = 256, /* codes from here on are host_option_take()'s */
-    HOST_OPTION_COUNT = 20,
+    HOST_OPTION_COUNT = 21,
     HOST_OPTION_END = HOST_OPTION_FIRST + 64, /* an application's own long options start here */
     MSS_MIN_BYTES = 64,
     MSS_MAX_BYTES = 65495,

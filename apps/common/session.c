@@ -68,9 +68,9 @@ enum exit_code session_close(struct session *session, enum exit_code code)
     return code;
 }
 
-/* A connection that was closed on the way, one of the resolver's, may still wait for its peer's FIN.
- * Without us the peer would send it in vain, again and again, and whoever opens the device next
- * would get it. */
+/* A connection that was closed on the way, one of the resolver's, may still wait for its peer's
+ * FIN. Without us the peer would send it in vain, again and again, and whoever opens the device
+ * next would get it. */
 static void linger(struct session *session)
 {
     if (session->host == NULL)

@@ -35,7 +35,7 @@ takes_few_packets() { # rx|tx ==|!= N TRANSFER
     [ $(($3 * ($(packets_of_tun "$1") - before))) -lt "$(segments_of capture.pcapng "$2")" ]
 }
 
-super_segments_out() { takes_few_packets rx == 8 upload_and_look; }
+super_segments_out() { takes_few_packets rx == 4 upload_and_look; }
 it "super-segments leave us, and the capture has the segments they become" super_segments_out
 
 super_segments_in() { takes_few_packets tx '!=' 4 download_and_look; }
@@ -62,6 +62,11 @@ spinning() {
     assert_same_hash back "$scratch/www/small"
 }
 it "--spin changes nothing but the waiting" spinning
+
+packet_by_packet() { upload_and_look "$@" --no-io-uring && download_and_look "$@" --no-io-uring; }
+it "--no-io-uring changes nothing but the system calls" packet_by_packet
+packet_by_packet_plain() { packet_by_packet --no-offload; }
+it "--no-io-uring with --no-offload neither" packet_by_packet_plain
 
 in_fresh_namespace() { # KIND of tun0, ROLE of device.c
     ip netns add fresh
