@@ -118,7 +118,10 @@ static void say(struct peer *peer, size_t len)
     peer->seq += (uint32_t)len;
 }
 
-/* Our SYN,ACK: where the peer's acknowledgments begin, and what it echoes. */
+static unsigned long listen_to(struct peer *peer);
+
+/* Our SYN,ACK: where the peer's acknowledgments begin, and what it echoes. Nothing is behind it,
+ * and who has asked leaves a record until the peer answers, as on a device. */
 static bool take_syn_ack(struct peer *peer)
 {
     struct packet_out out;
@@ -131,7 +134,7 @@ static bool take_syn_ack(struct peer *peer)
         return false;
     peer->ack = seg.seq + 1;
     peer->tsval = seg.options.tsval;
-    return true;
+    return listen_to(peer) == 0;
 }
 
 /* What leaves; how many packets. */
