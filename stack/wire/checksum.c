@@ -111,3 +111,14 @@ uint16_t checksum_finish(const struct checksum *c)
 {
     return (uint16_t)~checksum_fold(c);
 }
+
+/* Fifteen words at most: no carry is lost. */
+uint16_t checksum_of_header(struct bytes header)
+{
+    enum { WORD = 4 };
+    struct checksum c = {0};
+
+    for (size_t i = 0; i < header.len; i += WORD)
+        c.sum += word_at(header.data + i, WORD);
+    return checksum_finish(&c);
+}

@@ -21,5 +21,7 @@ void checksum_add_pseudo(struct checksum *c, const struct ip_addr *src, const st
 uint16_t checksum_fold(const struct checksum *c);
 /* The complement: what goes into a header. Zero when summed over data with a right checksum. */
 uint16_t checksum_finish(const struct checksum *c);
+/* The same for an IPv4 header, which is whole words of 32 bits, in one go. */
+uint16_t checksum_of_header(struct bytes header);
 
 #endif

@@ -62,9 +62,7 @@ enum drop ipv4_parse(struct bytes packet, bool checksum_ok, struct ipv4_packet *
 
     ip->options = read_bytes(&r, header_bytes - IPV4_HEADER_BYTES);
     ip->payload = read_bytes(&r, total_bytes - header_bytes); /* link padding is cut off */
-    struct checksum sum = {0};
-    checksum_add(&sum, bytes_first(packet, header_bytes));
-    if (!checksum_ok && checksum_finish(&sum) != 0)
+    if (!checksum_ok && checksum_of_header(bytes_first(packet, header_bytes)) != 0)
         return DROP_IP_CHECKSUM;
     return options_are_well_formed(ip->options) ? DROP_NOT : DROP_IP_OPTIONS;
 }
@@ -73,7 +71,7 @@ size_t ipv4_emit(const struct ipv4_packet *ip, size_t payload_bytes, uint8_t *he
 {
     size_t options_bytes = (ip->options.len + 3) / 4 * 4;
     size_t header_bytes = IPV4_HEADER_BYTES + options_bytes;
-    struct writer w = writer_of(header, room);
+    struct writer w = writer_of(header, IPV4_HEADER_BYTES); /* of known length: no write asks */
     uint16_t fragment = (uint16_t)(ip->fragment_offset_bytes / FRAGMENT_UNIT_BYTES);
 
     if (header_bytes > IPV4_HEADER_MAX_BYTES || header_bytes > room ||
@@ -94,12 +92,10 @@ size_t ipv4_emit(const struct ipv4_packet *ip, size_t payload_bytes, uint8_t *he
     write_u16(&w, 0);
     write_u32(&w, ip_addr_to_v4(&ip->src));
     write_u32(&w, ip_addr_to_v4(&ip->dst));
+    w = writer_of(header + IPV4_HEADER_BYTES, options_bytes);
     write_bytes(&w, ip->options);
     for (size_t i = ip->options.len; i < options_bytes; i++)
         write_u8(&w, OPTION_END);
-
-    struct checksum sum = {0};
-    checksum_add(&sum, (struct bytes){header, header_bytes});
-    write_u16(&checksum_field, checksum_finish(&sum));
+    write_u16(&checksum_field, checksum_of_header((struct bytes){header, header_bytes}));
     return header_bytes;
 }

@@ -49,13 +49,16 @@ static void parse_option(uint8_t kind, struct bytes body, struct tcp_options *pa
     }
 }
 
-/* What nearly every segment has: NOP NOP timestamps, as RFC 7323 appendix A recommends. */
+/* What nearly every segment has, in both directions: NOP NOP timestamps, as RFC 7323 appendix A
+ * recommends. */
+static const uint32_t TIMESTAMPS_ALONE = 0x0101080a;
+enum { TIMESTAMPS_ALONE_BYTES = 12 };
+
 static bool is_timestamps_alone(struct bytes options, struct tcp_options *parsed)
 {
-    const uint32_t head = 0x0101080a;
     struct reader r = reader_of(options);
 
-    if (options.len != 12 || read_u32(&r) != head)
+    if (options.len != TIMESTAMPS_ALONE_BYTES || read_u32(&r) != TIMESTAMPS_ALONE)
         return false;
     parsed->has_timestamps = true;
     parsed->tsval = read_u32(&r);
@@ -184,12 +187,26 @@ static void put_linux_syn(struct writer *w, const struct tcp_options *options)
     put_window_scale(w, options);
 }
 
+static size_t put_timestamps_alone(const struct tcp_options *options,
+                                   uint8_t bytes[static TCP_OPTIONS_MAX_BYTES])
+{
+    struct writer w = writer_of(bytes, TIMESTAMPS_ALONE_BYTES);
+
+    write_u32(&w, TIMESTAMPS_ALONE);
+    write_u32(&w, options->tsval);
+    write_u32(&w, options->tsecr);
+    return TIMESTAMPS_ALONE_BYTES;
+}
+
 size_t tcp_options_emit(const struct tcp_options *options, enum tcp_syn_style style,
                         uint8_t bytes[static TCP_OPTIONS_MAX_BYTES])
 {
     bool is_syn = options->has_mss || options->has_window_scale || options->sack_permitted;
+    bool has_more = options->user_timeout != 0 || options->sack_count > 0;
     struct writer w = writer_of(bytes, TCP_OPTIONS_MAX_BYTES);
 
+    if (options->has_timestamps && !is_syn && !has_more)
+        return put_timestamps_alone(options, bytes);
     if (is_syn && style == TCP_SYN_STYLE_MACOS) {
         put_macos_syn(&w, options);
     } else if (is_syn) {
