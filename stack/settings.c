@@ -158,6 +158,8 @@ static const struct setting table[] = {
     {STACK(challenge_acks_per_s), RANGE(0, MANY), .help = "challenge ACKs a second (RFC 5961)"},
     {STACK(syn_cookies_per_s), RANGE(0, MANY),
      .help = "SYN cookies a second; a SYN beyond is answered when it comes again"},
+    {STACK(handshakes_awake_max), RANGE(0, MANY),
+     .help = "connections in SYN-RECEIVED, the newest, that are not shrunk to records yet"},
     {STACK(icmp_errors_per_s), RANGE(0, MANY), .help = "ICMP errors that we send a second"},
     {STACK(datagram_queue_max), RANGE(1, MANY), .help = "datagrams that wait in one UDP socket"},
     {STACK(out_queue_max), RANGE(1, MANY), .help = "packets other than TCP's that wait to go out"},

@@ -25,6 +25,7 @@ void stack_config_init(struct stack_config *config)
         .icmp_errors_per_s = 100,
         .challenge_acks_per_s = 100,
         .syn_cookies_per_s = 20000,
+        .handshakes_awake_max = 32,
         .ttl = 64,
     };
     tcp_config_init(&config->tcp);

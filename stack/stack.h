@@ -74,6 +74,8 @@ struct stack_config {
     unsigned challenge_acks_per_s; /* RFC 5961 (7) */
     unsigned syn_cookies_per_s;    /* beyond them a SYN is answered when it comes for the second
                                       time, see tcp/syn_flood.h; 20,000; 0: all are answered */
+    unsigned handshakes_awake_max; /* so many in SYN-RECEIVED, the newest, are no records yet but
+                                      TCBs, 1.5 KB each; 32 */
     uint8_t ttl;
     bool ip_id_random; /* RFC 6864: atomic datagrams may carry any ID; false: 0 */
 

@@ -19,7 +19,7 @@ static void take_syn(struct tcb *tcb, const struct tcp_segment *syn)
 {
     arrives_take_syn(tcb, syn);
     route_learn(tcb, syn); /* MUST-53 */
-    tcb->snd_wnd = syn->wnd;
+    tcb->snd_wnd = tcb->max_snd_wnd = syn->wnd;
 }
 
 bool arrives_accept_queue_is_full(const struct tcb *listener)

@@ -14,10 +14,12 @@ struct tcp_layer {
     struct pool tcbs, time_waits, syn_receiveds; /* the three things that a connection can be */
     struct pool shared_configs;
     struct queue listeners;
-    struct queue closed; /* CLOSED, but still held by the application */
-    struct wheel wheel;  /* when a connection wants tcp_on_time() */
-    struct queue output; /* connections that may have something to send */
-    struct queue ready;  /* connections whose readiness changed */
+    struct queue closed;   /* CLOSED, but still held by the application */
+    struct wheel wheel;    /* when a connection wants tcp_on_time() */
+    struct queue output;   /* connections that may have something to send */
+    struct queue ready;    /* connections whose readiness changed */
+    struct queue answered; /* those in SYN-RECEIVED that have not become records yet */
+    unsigned answered_count;
     struct isn isn;
     struct syn_flood syn_flood;
     unsigned connection_count;
@@ -33,8 +35,8 @@ void layer_choose_numbers(struct tcb *tcb);
 /* A TCB that becomes known: counted, and in the table unless it listens. */
 void layer_adopt(struct tcb *tcb);
 /* After each event on a connection: reap it when it is CLOSED, or shrink it to a record when it
- * waits in SYN-RECEIVED or TIME-WAIT with nothing to send. The one place where a TCB is freed;
- * `tcb` may be gone when it returns. */
+ * waits in SYN-RECEIVED (and others do that came after it) or TIME-WAIT with nothing to send. The
+ * one place where a TCB is freed; `tcb` may be gone when it returns. */
 void layer_settle(struct tcb *tcb);
 /* The listener's queues know it no more: it is accepted, or has ended. */
 void layer_leave_listener(struct tcb *tcb);

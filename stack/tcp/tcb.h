@@ -104,6 +104,7 @@ struct tcb {
     /* Who holds it. */
     bool is_held; /* by the application */
     bool is_in_accept_queue;
+    bool is_among_answered; /* see layer_settle() */
     bool is_retired;      /* CLOSED and out of the table; waits for tcp_close() */
     bool passive_open;    /* MUST-11 */
     bool may_sleep;       /* it has been idle for long enough */
@@ -112,7 +113,8 @@ struct tcb {
     void *context;
     struct queue_link list_link; /* among the listeners, or those closed, or in one of a listener's
                                     two queues */
-    struct queue_link output_link, ready_link;
+    struct queue_link output_link, ready_link; /* the latter is used for tcp_layer.answered as long
+                                                  as nobody holds it */
 
     /* Send sequence variables. SND.WND and MAX.SND.WND are in bytes, scaled (REC-1). */
     uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;

@@ -466,6 +466,7 @@ static struct stack *new_stack(struct run *run)
     config.random_context = &run->random_state;
     config.trace = look_at_event;
     config.connections_max = CONNECTIONS_MAX;
+    config.handshakes_awake_max = 2;
     config.datagram_queue_max = 8;
     config.out_queue_max = 32;
     config.tcp.backlog = BACKLOG;

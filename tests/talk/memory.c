@@ -171,8 +171,64 @@ START_TEST(all_that_is_taken_is_given_back)
 }
 END_TEST
 
+static void counts_are(const struct talk *t, unsigned tcb_count, unsigned record_count)
+{
+    ck_assert_uint_eq(t->stack->tcp.tcbs.count, tcb_count);
+    ck_assert_uint_eq(t->stack->tcp.syn_receiveds.count, record_count);
+}
+
+/* What waits in SYN-RECEIVED is a record, but for the newest, until their SYN,ACK is due again. */
+START_TEST(the_newest_handshakes_become_records_late)
+{
+    struct stack_config config = talk_config();
+
+    config.handshakes_awake_max = 2;
+    struct talk *t = talk_new(&config);
+    talk_listen(t);
+    for (unsigned i = 0; i < 3; i++, t->peer_port++) {
+        peer_sends(t, "S 0:0(0) win 65535 <mss 1460>");
+        we_send(t, "S. 0:0(0) ack 1");
+        counts_are(t, 1 + (i < 2 ? i + 1 : 2), i < 2 ? 0 : 1);
+    }
+    for (unsigned i = 0; i < 2; i++) { /* the record, and one that is none */
+        t->peer_port = (uint16_t)(TALK_PEER_PORT + i);
+        peer_sends(t, ". 1:1(0) ack 1 win 65535");
+        ck_assert_ptr_nonnull(tcp_accept(t->listener));
+    }
+    counts_are(t, 1 + 3, 0);
+    t->peer_port++;
+    time_passes_ms(t, 1000);
+    we_send(t, "S. 0:0(0) ack 1");
+    counts_are(t, 1 + 2, 1);
+    peer_sends(t, "R 1:1(0)");
+    counts_are(t, 1 + 2, 0);
+    talk_free(t);
+}
+END_TEST
+
+/* As a record or not, it is the same connection: what is too old an acknowledgment (MAY-12) depends
+ * on the largest window, which may be that of the SYN. */
+START_TEST(the_window_of_the_syn_is_remembered)
+{
+    struct stack_config config = talk_config();
+
+    config.handshakes_awake_max = (unsigned)_i;
+    struct talk *t = talk_new(&config);
+    talk_listen(t);
+    peer_sends(t, "S 0:0(0) win 65535 <mss 1460>");
+    we_send(t, "S. 0:0(0) ack 1");
+    peer_sends(t, ". 1:1(0) ack 1 win 0");
+    ck_assert_ptr_nonnull(t->tcb = tcp_accept(t->listener));
+    peer_sends(t, "P. 1:11(10) ack 0 win 0");
+    app_reads(t, 10);
+    talk_free(t);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
+    tcase_add_loop_test(tc, the_window_of_the_syn_is_remembered, 0, 2);
+    tcase_add_test(tc, the_newest_handshakes_become_records_late);
     tcase_add_test(tc, a_send_buffer_stops_growing_at_half_of_the_memory);
     tcase_add_test(tc, without_memory_a_connection_goes_on_with_small_buffers);
     tcase_add_test(tc, without_memory_what_does_not_fit_comes_again);

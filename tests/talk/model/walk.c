@@ -129,6 +129,8 @@ static struct stack *new_stack(struct walk *w)
     config.choose_context = w;
     config.trace = on_event;
     config.trace_context = w;
+    if (w->random_state % 2 == 0) /* in SYN-RECEIVED it is a record */
+        config.handshakes_awake_max = 0;
     w->model.throttles = one_in(w, 4);
     config.challenge_acks_per_s = w->model.throttles ? 3 : 1000000;
     config.tcp.timestamps = !one_in(w, 3);
