@@ -189,7 +189,7 @@ void tcb_ack_now(struct tcb *tcb, const char *cause)
 
 void tcb_notify(struct tcb *tcb)
 {
-    if (tcb->is_held && !queue_has(&tcb->ready_link) && tcp_readiness(tcb) != tcb->last_readiness)
+    if (tcb->is_held)
         queue_join(&tcb->stack->tcp.ready, &tcb->ready_link);
 }
 

@@ -107,7 +107,6 @@ struct tcb {
     bool is_among_answered; /* see layer_settle() */
     bool is_retired;      /* CLOSED and out of the table; waits for tcp_close() */
     bool passive_open;    /* MUST-11 */
-    bool may_sleep;       /* it has been idle for long enough */
     struct tcb *listener; /* the one it came from, until accepted; NULL: none */
     unsigned last_readiness;
     void *context;
@@ -157,6 +156,7 @@ struct tcb {
     bool uto_now;          /* the peer is to hear of our user time-out, RFC 5482 */
     bool trouble_reported; /* R1 passed, SHLD-9 */
     bool has_unwanted_ack;
+    bool may_sleep; /* it has been idle for long enough */
     uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
     uint64_t progress_us;     /* when SND.UNA advanced last, or the application let go */
     uint64_t last_sent_us;    /* when something that counts in sequence numbers left last */

@@ -79,6 +79,12 @@ static uint32_t length_of(const struct tx_record *record)
     return record->end - record->start;
 }
 
+static void give_memory(struct tx_records *records)
+{
+    if (records->record != records->few)
+        memory_give(records->account, records->record, records->room * sizeof *records->record);
+}
+
 /* Room for one more at the end: slide to the front if half is free there, else double. */
 static bool make_room(struct tx_records *records)
 {
@@ -86,6 +92,11 @@ static bool make_room(struct tx_records *records)
 
     if (records->first + records->count < records->room)
         return true;
+    if (records->room == 0) {
+        records->record = records->few;
+        records->room = RECORDS_FEW;
+        return true;
+    }
     if (records->first > 0 && records->first >= records->room / 2) {
         memmove(records->record, records_at(records, 0), records->count * sizeof *records->record);
         records->first = 0;
@@ -93,12 +104,14 @@ static bool make_room(struct tx_records *records)
     }
     if (records->room >= ROOM_MAX)
         return false;
-    unsigned room = records->room == 0 ? RECORDS_FIRST_ROOM : records->room * 2;
-    struct tx_record *grown = memory_resize(records->account, records->record,
-                                            records->room * sizeof *grown, room * sizeof *grown);
+    unsigned room = records->room < RECORDS_FIRST_ROOM ? RECORDS_FIRST_ROOM : records->room * 2;
+    struct tx_record *grown = memory_take(records->account, room * sizeof *grown);
     if (grown == NULL)
         return false;
+    memcpy(grown, records_at(records, 0), records->count * sizeof *grown);
+    give_memory(records);
     records->record = grown;
+    records->first = 0;
     records->room = room;
     return true;
 }
@@ -450,13 +463,13 @@ void records_release(struct tx_records *records)
 {
     if (records->count > 0)
         return;
-    memory_give(records->account, records->record, records->room * sizeof *records->record);
+    give_memory(records);
     records->record = NULL;
     records->first = records->room = 0;
 }
 
 void records_free(struct tx_records *records)
 {
-    memory_give(records->account, records->record, records->room * sizeof *records->record);
+    give_memory(records);
     *records = (struct tx_records){.account = records->account};
 }

@@ -25,6 +25,7 @@
 #include "../../memory.h"
 
 enum {
+    RECORDS_FEW = 2,
     RECORDS_MAX = 8192, /* of full segments that is 12 MB in flight */
     RECORDS_PER_ACK = 256,
     RECORDS_PER_US = 8, /* and a microsecond for so many: a fiftieth of a core or so */
@@ -41,8 +42,9 @@ struct tx_record {
 };
 
 struct tx_records {
-    struct tx_record *record; /* in use: [first, first + count) */
+    struct tx_record *record; /* in use: [first, first + count); memory of its own, or ... */
     unsigned first, count, room;
+    struct tx_record few[RECORDS_FEW]; /* ... this: a SYN, or an answer and the FIN behind it */
     uint32_t order; /* of the last transmission */
     uint32_t sacked_bytes;
     uint32_t lost_bytes;
