@@ -18,7 +18,7 @@ static struct siphash_key random_key(struct stack *stack)
     return (struct siphash_key){k0, stack_random(stack)};
 }
 
-enum { TCBS_PER_CHUNK = 16, CONFIGS_PER_CHUNK = 8 };
+enum { TCBS_PER_CHUNK = 16, WORKS_PER_CHUNK = 8, CONFIGS_PER_CHUNK = 8 };
 
 int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack)
 {
@@ -35,6 +35,7 @@ int tcp_layer_init(struct tcp_layer *tcp, struct stack *stack)
     queue_init(&tcp->answered, offsetof(struct tcb, ready_link));
     wheel_init(&tcp->wheel, &timers, stack->now_us);
     pool_init(&tcp->tcbs, sizeof(struct tcb), TCBS_PER_CHUNK, memory);
+    pool_init(&tcp->works, sizeof(struct work), WORKS_PER_CHUNK, memory);
     pool_init(&tcp->time_waits, sizeof(struct time_wait), POOL_CHUNK_OBJECTS_MAX, memory);
     pool_init(&tcp->syn_receiveds, sizeof(struct syn_received), POOL_CHUNK_OBJECTS_MAX, memory);
     pool_init(&tcp->shared_configs, sizeof(struct shared_config), CONFIGS_PER_CHUNK, memory);
@@ -47,6 +48,7 @@ void tcp_layer_free(struct tcp_layer *tcp)
         tcb_free(pool_at(&tcp->tcbs, (uint32_t)i));
     syn_flood_free(&tcp->syn_flood, tcp->syn_receiveds.memory);
     pool_free(&tcp->tcbs);
+    pool_free(&tcp->works);
     pool_free(&tcp->time_waits);
     pool_free(&tcp->syn_receiveds);
     pool_free(&tcp->shared_configs);

@@ -12,6 +12,7 @@
 struct tcp_layer {
     struct table table;                          /* connections and their records, by four-tuple */
     struct pool tcbs, time_waits, syn_receiveds; /* the three things that a connection can be */
+    struct pool works;                           /* of those of them that are awake */
     struct pool shared_configs;
     struct queue listeners;
     struct queue closed;   /* CLOSED, but still held by the application */

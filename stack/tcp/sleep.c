@@ -9,11 +9,12 @@
 #include "seq.h"
 #include "tcb.h"
 
+/* `work` is all zeros. */
 static void begin(const struct tcb *tcb, struct work *work)
 {
     struct memory *account = &tcb->stack->memory;
 
-    *work = (struct work){.unanswered_since_us = NEVER, .cookie_sent_us = NEVER};
+    work->unanswered_since_us = work->cookie_sent_us = NEVER;
     work->send_ring.account = work->receive_ring.account = account;
     work->out_of_order.account = work->in_flight.account = account;
     for (int t = 0; t < TIMER_COUNT; t++)
@@ -22,10 +23,13 @@ static void begin(const struct tcb *tcb, struct work *work)
 
 bool tcb_take_work(struct tcb *tcb)
 {
-    struct work *work = memory_take(&tcb->stack->memory, sizeof *work);
+    struct pool *pool = &tcb->stack->tcp.works;
+    int64_t number = pool_take(pool);
 
-    if (work == NULL)
+    if (number < 0)
         return false;
+    struct work *work = pool_at(pool, (uint32_t)number);
+    work->number = (uint32_t)number;
     begin(tcb, work);
     queue_init(&work->handshaking, offsetof(struct tcb, list_link));
     queue_init(&work->accept_queue, offsetof(struct tcb, list_link));
@@ -44,7 +48,7 @@ void tcb_free_work(struct tcb *tcb)
     ranges_free(&work->out_of_order);
     records_free(&work->in_flight);
     congestion_stop(&work->cc);
-    memory_give(&tcb->stack->memory, work, sizeof *work);
+    pool_give(&tcb->stack->tcp.works, work->number);
     tcb->work = NULL;
 }
 
@@ -164,6 +168,7 @@ void tcb_sleep(struct tcb *tcb)
 void tcb_look_awake(const struct tcb *tcb, struct tcb *copy, struct work *work)
 {
     *copy = *tcb;
+    *work = (struct work){0};
     begin(tcb, work);
     copy->work = work;
     congestion_init(&work->cc, tcb->config, tcb->snd_mss, tcb->config->initial_window_segments);

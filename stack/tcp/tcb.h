@@ -50,6 +50,7 @@ struct recovery {
  * read, or a timer other than the keep-alive's. One that has been idle for TCB_IDLE_US gives it
  * back, so that a million idle connections cost a TCB each and no more; see sleep.h. */
 struct work {
+    uint32_t number;       /* its place in the pool */
     struct ring send_ring; /* from SND.UNA (or ISS+1) on: in flight, then waiting */
     struct ring receive_ring;
     struct ranges out_of_order;
@@ -105,9 +106,9 @@ struct tcb {
     bool is_held; /* by the application */
     bool is_in_accept_queue;
     bool is_among_answered; /* see layer_settle() */
-    bool is_retired;      /* CLOSED and out of the table; waits for tcp_close() */
-    bool passive_open;    /* MUST-11 */
-    struct tcb *listener; /* the one it came from, until accepted; NULL: none */
+    bool is_retired;        /* CLOSED and out of the table; waits for tcp_close() */
+    bool passive_open;      /* MUST-11 */
+    struct tcb *listener;   /* the one it came from, until accepted; NULL: none */
     unsigned last_readiness;
     void *context;
     struct queue_link list_link; /* among the listeners, or those closed, or in one of a listener's
@@ -156,7 +157,7 @@ struct tcb {
     bool uto_now;          /* the peer is to hear of our user time-out, RFC 5482 */
     bool trouble_reported; /* R1 passed, SHLD-9 */
     bool has_unwanted_ack;
-    bool may_sleep; /* it has been idle for long enough */
+    bool may_sleep;           /* it has been idle for long enough */
     uint64_t unwanted_ack_us; /* when an unacceptable segment without text was answered last */
     uint64_t progress_us;     /* when SND.UNA advanced last, or the application let go */
     uint64_t last_sent_us;    /* when something that counts in sequence numbers left last */

@@ -45,7 +45,7 @@ struct tx_records {
     struct tx_record *record; /* in use: [first, first + count); memory of its own, or ... */
     unsigned first, count, room;
     struct tx_record few[RECORDS_FEW]; /* ... this: a SYN, or an answer and the FIN behind it */
-    uint32_t order; /* of the last transmission */
+    uint32_t order;                    /* of the last transmission */
     uint32_t sacked_bytes;
     uint32_t lost_bytes;
     uint32_t lost_from;     /* no lost range starts before this, if any is lost */
