@@ -30,10 +30,9 @@ static struct wheel_links *links_of(const struct wheel *wheel, uint32_t timer)
     return wheel->timers.links(wheel->timers.owner, timer);
 }
 
-static void link_into(struct wheel *wheel, unsigned list, uint32_t timer)
+/* `links` are those of `timer`, here and below: finding them is half the work. */
+static void link_into(struct wheel *wheel, unsigned list, uint32_t timer, struct wheel_links *links)
 {
-    struct wheel_links *links = links_of(wheel, timer);
-
     links->next = wheel->first[list];
     links->previous = IS_FIRST | list;
     if (links->next != 0)
@@ -41,10 +40,8 @@ static void link_into(struct wheel *wheel, unsigned list, uint32_t timer)
     wheel->first[list] = timer;
 }
 
-static void unlink_timer(struct wheel *wheel, uint32_t timer)
+static void unlink_timer(struct wheel *wheel, struct wheel_links *links)
 {
-    struct wheel_links *links = links_of(wheel, timer);
-
     if (links->previous & IS_FIRST)
         wheel->first[links->previous & ~IS_FIRST] = links->next;
     else
@@ -59,13 +56,13 @@ static int highest_bit(uint64_t value)
     return 63 - __builtin_clzll(value);
 }
 
-static void place(struct wheel *wheel, uint32_t timer)
+static void place(struct wheel *wheel, uint32_t timer, struct wheel_links *links)
 {
     const uint64_t horizon = (uint64_t)1 << (DIGIT_BITS * WHEEL_LEVELS);
     uint64_t at_us = wheel->timers.at_us(wheel->timers.owner, timer);
 
     if (at_us <= wheel->now_us) {
-        link_into(wheel, LIST_DUE, timer);
+        link_into(wheel, LIST_DUE, timer, links);
         return;
     }
     if (at_us - wheel->now_us >= horizon)
@@ -75,21 +72,28 @@ static void place(struct wheel *wheel, uint32_t timer)
     if (level >= WHEEL_LEVELS)
         level = WHEEL_LEVELS - 1; /* the digit above the highest level is about to carry */
     unsigned slot = (unsigned)(at_us >> (level * DIGIT_BITS)) % WHEEL_SLOTS;
-    link_into(wheel, (unsigned)level * WHEEL_SLOTS + slot, timer);
+    link_into(wheel, (unsigned)level * WHEEL_SLOTS + slot, timer, links);
     wheel->occupied[level] |= (uint64_t)1 << slot;
+}
+
+/* An emptied slot keeps its bit until it is next looked at. */
+static void clear(struct wheel *wheel, struct wheel_links *links)
+{
+    if (wheel_is_set(links))
+        unlink_timer(wheel, links);
 }
 
 void wheel_clear(struct wheel *wheel, uint32_t timer)
 {
-    if (wheel_is_set(
-            links_of(wheel, timer))) /* an emptied slot keeps its bit until next looked at */
-        unlink_timer(wheel, timer);
+    clear(wheel, links_of(wheel, timer));
 }
 
 void wheel_set(struct wheel *wheel, uint32_t timer)
 {
-    wheel_clear(wheel, timer);
-    place(wheel, timer);
+    struct wheel_links *links = links_of(wheel, timer);
+
+    clear(wheel, links);
+    place(wheel, timer, links);
 }
 
 /* The slots of a level that time passes or enters on its way from one digit to another, as bits. */
@@ -119,16 +123,18 @@ void wheel_advance(struct wheel *wheel, uint64_t now_us)
             unsigned list = (unsigned)(level * WHEEL_SLOTS + __builtin_ctzll(slots));
             uint32_t timer;
             while ((timer = wheel->first[list]) != 0) {
-                unlink_timer(wheel, timer);
-                link_into(wheel, LIST_MOVED, timer);
+                struct wheel_links *links = links_of(wheel, timer);
+                unlink_timer(wheel, links);
+                link_into(wheel, LIST_MOVED, timer, links);
             }
         }
     }
     wheel->now_us = now_us;
     uint32_t moved;
     while ((moved = wheel->first[LIST_MOVED]) != 0) {
-        unlink_timer(wheel, moved);
-        place(wheel, moved);
+        struct wheel_links *links = links_of(wheel, moved);
+        unlink_timer(wheel, links);
+        place(wheel, moved, links);
     }
 }
 
@@ -137,7 +143,7 @@ uint32_t wheel_take_due(struct wheel *wheel)
     uint32_t timer = wheel->first[LIST_DUE];
 
     if (timer != 0)
-        unlink_timer(wheel, timer);
+        unlink_timer(wheel, links_of(wheel, timer));
     return timer;
 }
 

@@ -8,15 +8,25 @@ static struct tcb *tcb_at(const struct stack *stack, uint32_t ref)
     return pool_at(&stack->tcp.tcbs, flow_number(ref));
 }
 
+static const struct pool *pool_of(const struct tcp_layer *tcp, uint32_t ref)
+{
+    switch (flow_kind_of(ref)) {
+    case FLOW_TIME_WAIT:
+        return &tcp->time_waits;
+    case FLOW_SYN_RECEIVED:
+        return &tcp->syn_receiveds;
+    case FLOW_TCB:
+        break;
+    }
+    return &tcp->tcbs;
+}
+
 /* All three begin with them. */
 static struct flow_links *links_of(const void *owner, uint32_t ref)
 {
     const struct stack *stack = owner;
-    const struct pool *pools[] = {[FLOW_TCB] = &stack->tcp.tcbs,
-                                  [FLOW_TIME_WAIT] = &stack->tcp.time_waits,
-                                  [FLOW_SYN_RECEIVED] = &stack->tcp.syn_receiveds};
 
-    return pool_at(pools[flow_kind_of(ref)], flow_number(ref));
+    return pool_at(pool_of(&stack->tcp, ref), flow_number(ref));
 }
 
 static struct wheel_links *timer_of(const void *owner, uint32_t ref)

@@ -8,40 +8,33 @@
 
 void isn_init(struct isn *isn, struct stack *stack)
 {
-    struct siphash_key *keys[] = {&isn->isn_key, &isn->port_key, &isn->timestamp_key,
-                                  &isn->cookie_key};
+    struct siphash_key *keys[] = {&isn->isn_key, &isn->port_key, &isn->cookie_key};
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 3; i++)
         *keys[i] = (struct siphash_key){stack_random(stack), stack_random(stack)};
     isn->next_port = (uint16_t)stack_random(stack);
 }
 
-static uint32_t hash_of(const struct siphash_key *key, const struct flow_id *id)
+static uint64_t hash_of(const struct siphash_key *key, const struct flow_id *id)
 {
     struct {
         struct ip_addr local, remote;
         uint16_t local_port, remote_port;
     } input = {id->local, id->remote, id->local_port, id->remote_port};
 
-    return (uint32_t)siphash(key, &input, sizeof input);
+    return siphash(key, &input, sizeof input);
 }
 
-uint32_t isn_choose(struct stack *stack, const struct flow_id *id)
+/* One hash for both: neither half tells anything of the other. (Of two, a short connection takes 2
+ * % more instructions.) */
+void isn_choose(struct stack *stack, const struct flow_id *id, uint32_t *iss, uint32_t *ts_offset)
 {
-    uint32_t iss;
+    uint64_t hash = hash_of(&stack->tcp.isn.isn_key, id);
 
-    if (stack_choice(stack, CHOICE_ISS, &iss))
-        return iss;
-    return (uint32_t)(stack->now_us / 4) + hash_of(&stack->tcp.isn.isn_key, id);
-}
-
-uint32_t isn_timestamp_offset(struct stack *stack, const struct flow_id *id)
-{
-    uint32_t offset;
-
-    if (stack_choice(stack, CHOICE_TS_OFFSET, &offset))
-        return offset;
-    return hash_of(&stack->tcp.isn.timestamp_key, id);
+    if (!stack_choice(stack, CHOICE_ISS, iss))
+        *iss = (uint32_t)(stack->now_us / 4) + (uint32_t)hash;
+    if (!stack_choice(stack, CHOICE_TS_OFFSET, ts_offset))
+        *ts_offset = (uint32_t)(hash >> 32);
 }
 
 /* Would the device bring us the answers? */
@@ -65,7 +58,7 @@ uint16_t isn_ephemeral_port(struct stack *stack, struct flow_id id)
     if (stack_choice(stack, CHOICE_LOCAL_PORT, &chosen) && is_free(stack, &id, (uint16_t)chosen))
         return (uint16_t)chosen;
     id.local_port = 0;
-    uint32_t offset = hash_of(&stack->tcp.isn.port_key, &id); /* RFC 6056 3.3.3 */
+    uint32_t offset = (uint32_t)hash_of(&stack->tcp.isn.port_key, &id); /* RFC 6056 3.3.3 */
     for (unsigned i = 0; i < EPHEMERAL_PORT_COUNT; i++) {
         uint16_t port = (uint16_t)(EPHEMERAL_PORT_FIRST +
                                    (offset + stack->tcp.isn.next_port++) % EPHEMERAL_PORT_COUNT);

@@ -9,16 +9,16 @@
 struct stack;
 
 struct isn {
-    struct siphash_key isn_key, port_key, timestamp_key, cookie_key;
+    struct siphash_key isn_key, port_key, cookie_key;
     uint16_t next_port; /* RFC 6056 3.3.3 calls it next_ephemeral */
 };
 
 enum { EPHEMERAL_PORT_FIRST = 49152, EPHEMERAL_PORT_COUNT = 16384 };
 
 void isn_init(struct isn *isn, struct stack *stack);
-/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M a clock of 4 us (MUST-8). */
-uint32_t isn_choose(struct stack *stack, const struct flow_id *id);
-uint32_t isn_timestamp_offset(struct stack *stack, const struct flow_id *id);
+/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M a clock of 4 us (MUST-8); and
+ * an offset of the timestamps. */
+void isn_choose(struct stack *stack, const struct flow_id *id, uint32_t *iss, uint32_t *ts_offset);
 /* A local port for `id` (whose local_port is not set yet) that no connection uses with this remote
  * end; 0: all are taken. */
 uint16_t isn_ephemeral_port(struct stack *stack, struct flow_id id);

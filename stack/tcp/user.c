@@ -69,9 +69,8 @@ static struct tcb *new_tcb(struct stack *stack, const struct flow_id *id, enum t
 
 void layer_choose_numbers(struct tcb *tcb)
 {
-    tcb->iss = isn_choose(tcb->stack, &tcb->flow.id);
+    isn_choose(tcb->stack, &tcb->flow.id, &tcb->iss, &tcb->ts_offset);
     tcb->snd_una = tcb->snd_nxt = tcb->iss;
-    tcb->ts_offset = isn_timestamp_offset(tcb->stack, &tcb->flow.id);
     if (tcb->config->window_scaling)
         tcb->rcv_wnd_shift = window_shift_for(tcb->config);
 }
