@@ -33,6 +33,14 @@ static bool peer_has_closed(const struct tcb *tcb)
     return tcb->peer_fin && tcb->rcv_nxt == tcb->fin_seq + 1;
 }
 
+/* With nothing queued there is, whatever the limit: nobody need work it out. */
+static bool has_room_to_send(const struct tcb *tcb)
+{
+    uint32_t queued_bytes = tcb_send_queued_bytes(tcb);
+
+    return queued_bytes == 0 || queued_bytes < tcb_send_limit(tcb);
+}
+
 unsigned tcp_readiness(const struct tcb *tcb)
 {
     unsigned readiness = 0;
@@ -41,7 +49,7 @@ unsigned tcp_readiness(const struct tcb *tcb)
 
     if (tcb_readable_bytes(tcb) > 0 || peer_has_closed(tcb) || tcb->error != TCP_OK)
         readiness |= TCP_READABLE;
-    if (may_send && tcb_send_queued_bytes(tcb) < tcb_send_limit(tcb))
+    if (may_send && has_room_to_send(tcb))
         readiness |= TCP_WRITABLE;
     if (tcb->state == TCPS_LISTEN && tcb->work->accept_count > 0)
         readiness |= TCP_ACCEPTABLE;
