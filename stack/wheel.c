@@ -30,6 +30,12 @@ static struct wheel_links *links_of(const struct wheel *wheel, uint32_t timer)
     return wheel->timers.links(wheel->timers.owner, timer);
 }
 
+/* In wheel->occupied[list / WHEEL_SLOTS]. Lists that are no slots have one as well. */
+static uint64_t bit_of(unsigned list)
+{
+    return (uint64_t)1 << list % WHEEL_SLOTS;
+}
+
 /* `links` are those of `timer`, here and below: finding them is half the work. */
 static void link_into(struct wheel *wheel, unsigned list, uint32_t timer, struct wheel_links *links)
 {
@@ -38,16 +44,22 @@ static void link_into(struct wheel *wheel, unsigned list, uint32_t timer, struct
     if (links->next != 0)
         links_of(wheel, links->next)->previous = timer;
     wheel->first[list] = timer;
+    wheel->occupied[list / WHEEL_SLOTS] |= bit_of(list);
 }
 
 static void unlink_timer(struct wheel *wheel, struct wheel_links *links)
 {
-    if (links->previous & IS_FIRST)
-        wheel->first[links->previous & ~IS_FIRST] = links->next;
+    unsigned list = links->previous & ~IS_FIRST;
+    bool is_first = (links->previous & IS_FIRST) != 0;
+
+    if (is_first)
+        wheel->first[list] = links->next;
     else
         links_of(wheel, links->previous)->next = links->next;
     if (links->next != 0)
         links_of(wheel, links->next)->previous = links->previous;
+    else if (is_first)
+        wheel->occupied[list / WHEEL_SLOTS] &= ~bit_of(list);
     *links = (struct wheel_links){0};
 }
 
@@ -73,10 +85,8 @@ static void place(struct wheel *wheel, uint32_t timer, struct wheel_links *links
         level = WHEEL_LEVELS - 1; /* the digit above the highest level is about to carry */
     unsigned slot = (unsigned)(at_us >> (level * DIGIT_BITS)) % WHEEL_SLOTS;
     link_into(wheel, (unsigned)level * WHEEL_SLOTS + slot, timer, links);
-    wheel->occupied[level] |= (uint64_t)1 << slot;
 }
 
-/* An emptied slot keeps its bit until it is next looked at. */
 static void clear(struct wheel *wheel, struct wheel_links *links)
 {
     if (wheel_is_set(links))
@@ -118,7 +128,6 @@ void wheel_advance(struct wheel *wheel, uint64_t now_us)
         return;
     for (int level = 0; level < WHEEL_LEVELS; level++) {
         uint64_t slots = passed_slots(wheel->now_us, now_us, level) & wheel->occupied[level];
-        wheel->occupied[level] &= ~slots;
         for (; slots != 0; slots &= slots - 1) {
             unsigned list = (unsigned)(level * WHEEL_SLOTS + __builtin_ctzll(slots));
             uint32_t timer;
@@ -151,13 +160,8 @@ uint32_t wheel_take_due(struct wheel *wheel)
 static uint64_t next_on_level(const struct wheel *wheel, int level)
 {
     uint64_t digit = wheel->now_us >> (level * DIGIT_BITS);
-    uint64_t occupied = 0;
+    uint64_t occupied = wheel->occupied[level];
 
-    for (uint64_t bits = wheel->occupied[level]; bits != 0; bits &= bits - 1) {
-        int slot = __builtin_ctzll(bits);
-        if (wheel->first[level * WHEEL_SLOTS + slot] != 0)
-            occupied |= (uint64_t)1 << slot;
-    }
     if (occupied == 0)
         return UINT64_MAX;
     unsigned first = (unsigned)((digit + 1) % WHEEL_SLOTS);

@@ -27,8 +27,8 @@ struct wheel_timers {
 
 struct wheel {
     uint64_t now_us;
-    uint64_t occupied[WHEEL_LEVELS]; /* a bit per slot that is not empty */
-    uint32_t first[WHEEL_LISTS];     /* of each slot, of those due, and of those being moved */
+    uint64_t occupied[WHEEL_LEVELS + 1]; /* a bit per list that is not empty: those of each level */
+    uint32_t first[WHEEL_LISTS];         /* of each slot, of those due, and of those being moved */
     struct wheel_timers timers;
 };
 
