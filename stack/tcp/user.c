@@ -9,6 +9,8 @@
 #include "seq.h"
 #include "tcb.h"
 
+enum { AUTOTUNE_ROUND_MIN_US = 2000 };
+
 /* ---- OPEN, 3.10.1 */
 
 static void *refuse_open(enum tcp_err *error, enum tcp_err why)
@@ -272,12 +274,19 @@ static void double_receive_buffer(struct tcb *tcb)
 
 /* Dynamic right-sizing: the window should hold twice what the application reads in a round trip,
  * and in slow start twice what it will read in the next one. It doubles when it does not. Without a
- * measured round trip (the handshake was disturbed, and we send nothing) a long one is assumed. */
+ * measured round trip (the handshake was disturbed, and we send nothing) a long one is assumed.
+ *
+ * On one machine a round trip is shorter than a host takes to get round to a connection again. A
+ * sender that is limited by such a window waits for each ACK and sends when it comes, in the time
+ * of whoever brings it; with one that holds two milliseconds it sends when it has something. Bulk
+ * from the kernel over a TUN device without offload, where we bring the ACK: 15 % faster. */
 static void autotune(struct tcb *tcb, size_t len)
 {
     uint64_t now_us = tcb->stack->now_us;
     uint64_t round_us = tcb->rto.srtt_us > 0 ? tcb->rto.srtt_us : tcb->config->rto_initial_us;
 
+    if (round_us < AUTOTUNE_ROUND_MIN_US)
+        round_us = AUTOTUNE_ROUND_MIN_US;
     tcb->work->autotune_bytes += len;
     if (now_us - tcb->work->autotune_start_us < round_us)
         return;

@@ -482,6 +482,33 @@ START_TEST(window_does_not_open_by_crumbs)
 }
 END_TEST
 
+/* The application reads 32 KB each half millisecond, over a round trip of 50 us: a window for two
+ * milliseconds of that is twice 128 KB. No more: it reads no faster. */
+START_TEST(receive_buffer_holds_two_milliseconds_however_short_the_round_trip)
+{
+    struct stack_config config = talk_config();
+    struct talk *t = talk_new(&config);
+    uint32_t seq = 1;
+
+    talk_connect(t);
+    time_passes_us(t, 50);
+    peer_sends(t, "S. 0:0(0) ack 1 win 65535 <mss 1460,wscale 2>");
+    we_send(t, ". 1:1(0) ack 1");
+    for (int i = 0; i < 100; i++) {
+        for (int n = 0; n < 20; n++, seq += MSS) {
+            peer_sends(t, segment(". %u:%u(%d) ack 1", seq, seq + MSS, MSS));
+            forget_sent(t);
+        }
+        app_reads(t, (size_t)20 * MSS);
+        time_passes_us(t, 500);
+        forget_sent(t);
+    }
+    ck_assert_uint_ge(talk_status(t).receive_buffer_bytes, 200 << 10);
+    ck_assert_uint_le(talk_status(t).receive_buffer_bytes, 512 << 10);
+    talk_free(t);
+}
+END_TEST
+
 /* ---- acknowledgments, 3.8.6.3 */
 
 /* SHLD-18, MUST-40: below half a second. */
@@ -609,6 +636,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, without_nagle_every_write_leaves_at_once);
     tcase_add_test(tc, nagle_does_not_hold_the_end_of_the_stream);
     tcase_add_test(tc, closed_window_is_told_once);
+    tcase_add_test(tc, receive_buffer_holds_two_milliseconds_however_short_the_round_trip);
     tcase_add_test(tc, full_buffer_closes_the_window_and_answers_probes);
     tcase_add_test(tc, closed_window_still_takes_acks_and_resets);
     tcase_add_test(tc, text_that_straddles_the_right_edge_is_cut);
