@@ -335,8 +335,7 @@ bool tcp_layer_output(struct stack *stack, struct packet_out *out, struct trace_
     while ((tcb = queue_front(queue)) != NULL) {
         queue_leave(&tcb->output_link);
         if (tcp_output(tcb, out, event)) {
-            if (!tcp_output_is_spent(tcb))
-                queue_join(queue, &tcb->output_link); /* behind the others: they take turns */
+            queue_join(queue, &tcb->output_link); /* behind the others: they take turns */
             return true;
         }
         layer_settle(tcb);

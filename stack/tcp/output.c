@@ -67,16 +67,6 @@ bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *eve
     return emit(tcb, &plan, out);
 }
 
-bool tcp_output_is_spent(const struct tcb *tcb)
-{
-    const struct work *work = tcb->work;
-
-    return tcb->state == TCPS_ESTABLISHED && !tcb->ack_now && work->in_flight.lost_bytes == 0 &&
-           !work->recovery.is_active && !work->recovery.is_after_timeout && !work->tlp.is_due &&
-           !work->probe_now && !work->urgent_now && !work->keepalive_now && work->cc.rate == NULL &&
-           tcb_unsent_bytes(tcb) == 0;
-}
-
 /* ---- 1. the SYN */
 
 static bool plan_syn(struct tcb *tcb, struct plan *plan)

@@ -7,9 +7,6 @@
 
 /* The next segment of this connection, with the reason in *event; false when it has none now. */
 bool tcp_output(struct tcb *tcb, struct packet_out *out, struct trace_event *event);
-/* Nothing is left that tcp_output() could send, and nothing that it would do instead: it need not
- * be asked. */
-bool tcp_output_is_spent(const struct tcb *tcb);
 
 /* A SYN,ACK by which the stack remembers nothing: `tcb` is thrown away afterwards. */
 void tcp_send_syn_cookie(struct tcb *tcb, uint32_t tsval, const char *cause);
