@@ -23,13 +23,16 @@ function rows_of(line,    n) {
     line[++n] = "bulk send|GB/s|send|ceiling_1|kernel|tuntcp|"
     line[++n] = "bulk send, zero copy|GB/s|send|ceiling_0|kernel|tuntcp_zero|"
     line[++n] = "bulk send, no offload|GB/s|send|ceiling_plain|kernel_plain|tuntcp_plain|lwip"
+    line[++n] = "  a call for each packet|GB/s|send|ceiling_plain|kernel_plain|tuntcp_calls|"
     line[++n] = "bulk receive|GB/s|receive|ceiling_1|kernel|tuntcp|"
     line[++n] = "bulk receive, zero copy|GB/s|receive|ceiling_0|kernel|tuntcp_zero|"
     line[++n] = "bulk receive, no offload|GB/s|receive|ceiling_plain|kernel_plain|tuntcp_plain|lwip"
+    line[++n] = "  a call for each packet|GB/s|receive|ceiling_plain|kernel_plain|tuntcp_calls|"
     line[++n] = "ping-pong, one processor|us|ping|ceiling|kernel|tuntcp|lwip"
     line[++n] = "connect+close, 64 at once|/s|cc|ceiling|kernel|tuntcp|lwip"
     line[++n] = "request+response, 64|/s|crr|ceiling|kernel|tuntcp|lwip"
     line[++n] = "  beside 10,000 idle|/s|crr_10k|ceiling|kernel|tuntcp|lwip"
+    line[++n] = "  before they came|/s|before_crr_54k|ceiling|kernel|tuntcp|lwip"
     line[++n] = "  beside 54,000 idle|/s|crr_54k|ceiling|kernel|tuntcp|lwip"
     return n
 }
