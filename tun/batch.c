@@ -1,10 +1,9 @@
 /* A packet of 1500 bytes costs the kernel less than the way into it and back out: many a call are
- * cheaper. Without offload bulk is 40 % faster out and 14 % in (medians of 5, beside the same
- * program with --no-io-uring).
+ * cheaper. Without offload bulk is a third faster out and a fifth in (`make bench` has both).
  *
- *     out   batch_write()  copies a small packet to out[]; batch_flush() hands all of them over
- *     in    batch_read()   hands out what the last reads brought; when nothing is left, and the
- * last AHEAD came one behind the other, it reads as many at once
+ *     out   batch_write()  copies a small packet to out[]; batch_flush() hands over all of them
+ *     in    batch_read()   hands out what the last reads brought; when nothing is left, and AHEAD
+ *                          such packets came one behind the other, it reads as many at once
  *
  * Large packets are left alone: to copy one costs more than a call, and many of them at once would
  * pass the cache by. They are written from where they lie, after what waits, and read one by one
