@@ -191,7 +191,7 @@ START_TEST(ring_does_reads_and_writes_in_their_order)
             ck_assert_int_eq(read(b.kernel, slot[0], 16), (ssize_t)(i % 10 + 1));
         }
         for (unsigned i = 0; i < 3; i++)
-            ck_assert_int_eq(write(b.kernel, "abc" + i, 1), 1);
+            ck_assert_int_eq(write(b.kernel, &"abc"[i], 1), 1);
         for (unsigned i = 0; i < URING_ENTRIES; i++)
             uring_add_read(uring, slot[i], sizeof slot[i]);
         ck_assert(uring_run(uring, result));
