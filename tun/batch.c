@@ -22,10 +22,9 @@
 #include "uring.h"
 
 enum {
-    SMALL_BYTES = 2048,  /* what is worth a copy, with its header */
     PATIENT_BYTES = 512, /* one that is shorter is an answer for which somebody waits */
     OUT_BYTES = 1 << 16,
-    FEW = 4,    /* are written and read one by one */
+    FEW = 4,    /* fewer are written one by one */
     AHEAD = 32, /* packets of 1500 bytes that the first cache holds */
     IN_ROOM = (TUN_PACKET_ROOM + 4095) / 4096 * 4096 + 1600, /* so that they share it evenly */
 };
@@ -33,14 +32,15 @@ enum {
 struct batch {
     struct tun *tun;
     struct uring *uring; /* NULL: one by one */
-    int32_t result[URING_ENTRIES];
 
     struct bytes waiting[URING_ENTRIES]; /* in out[] */
     unsigned waiting_count;
     size_t out_bytes;
+    int32_t out_result[URING_ENTRIES];
 
-    unsigned in_count, in_next; /* packets read at once, and how many were handed out */
-    bool is_ahead;              /* the next ones are read at once */
+    int32_t in_result[URING_ENTRIES]; /* stay until handed out, whatever is written meanwhile */
+    unsigned in_count, in_next;       /* packets read at once, and how many were handed out */
+    bool is_ahead;                    /* the next ones are read at once */
     unsigned run_count; /* since the device had nothing, or since they were as many as that */
     size_t run_bytes;
 
@@ -81,8 +81,8 @@ void batch_close(struct batch *batch)
 
 int batch_write(struct batch *batch, const struct packet_out *out)
 {
-    bool is_full =
-        batch->waiting_count == URING_ENTRIES || batch->out_bytes > sizeof batch->out - SMALL_BYTES;
+    bool is_full = batch->waiting_count == URING_ENTRIES ||
+                   batch->out_bytes > sizeof batch->out - TUN_SMALL_BYTES;
 
     if (batch->uring == NULL)
         return tun_write(batch->tun, out);
@@ -90,7 +90,7 @@ int batch_write(struct batch *batch, const struct packet_out *out)
         return -1;
     uint8_t *at = batch->out + batch->out_bytes;
     bool may_wait = packet_out_bytes(out) >= PATIENT_BYTES;
-    size_t len = may_wait ? tun_frame(batch->tun, out, at, SMALL_BYTES) : 0;
+    size_t len = may_wait ? tun_frame(batch->tun, out, at, TUN_SMALL_BYTES) : 0;
     if (len == 0) /* goes at once, behind those that wait */
         return batch_flush(batch) < 0 ? -1 : tun_write(batch->tun, out);
     batch->waiting[batch->waiting_count++] = (struct bytes){at, len};
@@ -118,11 +118,11 @@ static unsigned write_many(struct batch *batch)
 
     for (unsigned i = 0; i < batch->waiting_count; i++)
         uring_add_write(batch->uring, batch->waiting[i].data, batch->waiting[i].len);
-    bool is_run = uring_run(batch->uring, batch->result);
+    bool is_run = uring_run(batch->uring, batch->out_result);
     if (!is_run)
         give_up_uring(batch);
-    while (done < batch->waiting_count &&
-           (batch->result[done] >= 0 || (is_run && tun_error_is_loss(-batch->result[done]))))
+    while (done < batch->waiting_count && (batch->out_result[done] >= 0 ||
+                                           (is_run && tun_error_is_loss(-batch->out_result[done]))))
         done++;
     return done;
 }
@@ -156,13 +156,13 @@ static void read_ahead(struct batch *batch)
 {
     for (unsigned i = 0; i < AHEAD; i++)
         uring_add_read(batch->uring, batch->in + (size_t)i * IN_ROOM, TUN_PACKET_ROOM);
-    bool is_run = uring_run(batch->uring, batch->result);
+    bool is_run = uring_run(batch->uring, batch->in_result);
     if (!is_run)
         give_up_uring(batch);
     batch->in_next = 0;
     batch->in_count = 0;
-    while (batch->in_count < AHEAD && (batch->result[batch->in_count] >= 0 ||
-                                       (is_run && batch->result[batch->in_count] != -EAGAIN)))
+    while (batch->in_count < AHEAD && (batch->in_result[batch->in_count] >= 0 ||
+                                       (is_run && batch->in_result[batch->in_count] != -EAGAIN)))
         batch->in_count++;
     batch->is_ahead = false; /* what has come meanwhile is read one by one */
 }
@@ -171,11 +171,11 @@ static int take_next(struct batch *batch, struct packet_in *in)
 {
     unsigned index = batch->in_next++;
 
-    if (batch->result[index] <= 0)
+    if (batch->in_result[index] <= 0)
         return -1;
-    tun_unframe(batch->tun,
-                (struct bytes){batch->in + (size_t)index * IN_ROOM, (size_t)batch->result[index]},
-                in);
+    tun_unframe(
+        batch->tun,
+        (struct bytes){batch->in + (size_t)index * IN_ROOM, (size_t)batch->in_result[index]}, in);
     return 1;
 }
 
@@ -183,7 +183,7 @@ static int take_next(struct batch *batch, struct packet_in *in)
 static void end_run(struct batch *batch)
 {
     bool are_bulk = batch->run_bytes >= (size_t)batch->run_count * PATIENT_BYTES &&
-                    batch->run_bytes <= (size_t)batch->run_count * SMALL_BYTES;
+                    batch->run_bytes <= (size_t)batch->run_count * TUN_SMALL_BYTES;
 
     batch->is_ahead = batch->uring != NULL && batch->run_count == AHEAD && are_bulk;
     batch->run_count = 0;

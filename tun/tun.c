@@ -41,8 +41,6 @@
 
 static const char CLONE_DEVICE[] = "/dev/net/tun";
 
-enum { COPY_MAX_BYTES = 2048 };
-
 static int write_spans(struct tun *tun, const struct packet_out *out);
 static bool name_is_usable(const char *name);
 static int attach(struct tun *tun, bool has_header, bool is_queue, char *error, size_t room);
@@ -105,7 +103,7 @@ int tun_read(struct tun *tun, uint8_t memory[static TUN_PACKET_ROOM], struct pac
 /* writev() takes 150 ns more than a write(), of 2.5 us: small packets are worth a copy. */
 int tun_write(struct tun *tun, const struct packet_out *out)
 {
-    uint8_t memory[COPY_MAX_BYTES];
+    uint8_t memory[TUN_SMALL_BYTES];
     size_t len = tun_frame(tun, out, memory, sizeof memory);
 
     return len > 0 ? tun_write_frame(tun, (struct bytes){memory, len}) : write_spans(tun, out);

@@ -16,7 +16,10 @@ enum tun_offload {
     TUN_OFFLOAD_ALL = 0x6f,
 };
 
-enum { TUN_PACKET_ROOM = 16 + 65535 }; /* for whatever tun_read() may bring */
+enum {
+    TUN_PACKET_ROOM = 16 + 65535, /* for whatever tun_read() may bring */
+    TUN_SMALL_BYTES = 2048,       /* up to here a frame is worth a copy */
+};
 
 struct tun_options {
     unsigned offloads; /* of enum tun_offload: those wanted; 0: ordinary packets only */

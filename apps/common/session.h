@@ -27,8 +27,8 @@ enum turn {
 enum exit_code session_open(struct session *session, const struct say *say,
                             const struct host_options *options);
 /* Sends what is still to be sent, waits a moment for the peers of closed connections, and closes
- * everything. Returns `code`, or EXIT_ENVIRONMENT when
- * all went well but the capture could not be written. */
+ * everything. Returns `code`, or EXIT_ENVIRONMENT when all went well but the capture could not be
+ * written. */
 enum exit_code session_close(struct session *session, enum exit_code code);
 
 /* One turn of the loop: see host_step(). `count` at most SESSION_FDS_MAX. */

@@ -25,8 +25,7 @@ static uint64_t hash_of(const struct siphash_key *key, const struct flow_id *id)
     return siphash(key, &input, sizeof input);
 }
 
-/* One hash for both: neither half tells anything of the other. (Of two, a short connection takes 2
- * % more instructions.) */
+/* One hash for both: neither half tells anything of the other. */
 void isn_choose(struct stack *stack, const struct flow_id *id, uint32_t *iss, uint32_t *ts_offset)
 {
     uint64_t hash = hash_of(&stack->tcp.isn.isn_key, id);

@@ -58,7 +58,7 @@ static struct bytes packet(uint32_t number, size_t len)
 
 static size_t length_of(uint32_t number)
 {
-    return number % 13 == 5 ? LARGE_BYTES : 40 + number * 37 % 1461;
+    return number % 101 == 5 ? LARGE_BYTES : 40 + number * 37 % 1461;
 }
 
 static void write_next(struct bench *b)
@@ -124,6 +124,35 @@ START_TEST(packets_in_keep_their_order)
             b.read++;
         }
         ck_assert_uint_eq(b.read, b.written);
+    }
+    end(&b);
+}
+END_TEST
+
+/* What was read at once stays good while other packets are written. */
+START_TEST(packets_pass_both_ways_at_once)
+{
+    enum { COUNT = 200, BYTES = 1000 };
+    struct bench b = make(0);
+    struct packet_out out = {.header_bytes = 40};
+    struct packet_in in;
+
+    open_batch(&b, _i);
+    out.payload[0] = (struct bytes){memory, 600};
+    for (uint32_t n = 0; n < COUNT; n++) {
+        struct bytes bytes = packet(n, BYTES + n);
+        ck_assert_int_eq(write(b.kernel, bytes.data, bytes.len), (ssize_t)bytes.len);
+    }
+    for (uint32_t n = 0; n < COUNT; n++) {
+        ck_assert_int_eq(batch_read(b.batch, &in), 1);
+        struct bytes bytes = packet(n, BYTES + n);
+        ck_assert_uint_eq(in.bytes.len, bytes.len);
+        ck_assert_mem_eq(in.bytes.data, bytes.data, bytes.len);
+        for (int i = 0; i < 8; i++)
+            ck_assert_int_eq(batch_write(b.batch, &out), 0);
+        ck_assert_int_eq(batch_flush(b.batch), 0);
+        for (int i = 0; i < 8; i++)
+            ck_assert_int_eq(read(b.kernel, memory, sizeof memory), 640);
     }
     end(&b);
 }
@@ -208,6 +237,7 @@ static void tests(TCase *tc)
 {
     tcase_add_loop_test(tc, packets_out_keep_their_order, 0, WAYS);
     tcase_add_loop_test(tc, packets_in_keep_their_order, 0, WAYS);
+    tcase_add_loop_test(tc, packets_pass_both_ways_at_once, 0, WAYS);
     tcase_add_loop_test(tc, header_stands_before_each_packet, 0, WAYS);
     tcase_add_loop_test(tc, device_that_goes_is_said, 0, WAYS);
     tcase_add_test(tc, ring_does_reads_and_writes_in_their_order);
