@@ -152,7 +152,7 @@ static const struct setting table[] = {
              "(RFC 4987)"},
     {STACK(mtu_bytes), RANGE(68, UINT16_MAX),
      .help = "largest IP packet; an application takes the device's unless told otherwise"},
-    {STACK(connections_max), RANGE(1, MANY), .help = "connections of the stack"},
+    {STACK(connections_max), RANGE(1, STACK_CONNECTIONS_MAX), .help = "connections of the stack"},
     {STACK(memory_max_bytes), RANGE(1 << 20, LONG_US), .zero_is_special = true,
      .help = "memory of all connections and buffers; 0: no limit"},
     {STACK(challenge_acks_per_s), RANGE(0, MANY), .help = "challenge ACKs a second (RFC 5961)"},

@@ -46,6 +46,8 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now_us)
         return NULL;
     stack->config = *config;
     tcp_config_bound(&stack->config.tcp);
+    if (config->connections_max > STACK_CONNECTIONS_MAX)
+        stack->config.connections_max = STACK_CONNECTIONS_MAX;
     stack->memory.max_bytes = config->memory_max_bytes;
     stack->now_us = now_us;
     stack->origin = ORIGIN_USER;

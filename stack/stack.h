@@ -1,12 +1,12 @@
 /* One instance of the stack: addresses, limits, and the four verbs that drive it.
  *
  *     for (;;) {
- *         wait until a packet is there, or stack_next_deadline_us(), or the application wants
- * something stack_input(stack, &in, now_us);              once per packet stack_on_time(stack,
- * now_us);
- *         ... calls of the application: tcp_send(), tcp_receive() ...
+ *         wait for a packet, the application, or stack_next_deadline_us();
+ *         stack_input(stack, &in, now_us);                        once per packet
+ *         stack_on_time(stack, now_us);
+ *         tcp_send(), tcp_receive(), ...                          the application
  *         while (stack_output(stack, &out, now_us))
- *             write out to the device
+ *             write it to the device;
  *     }
  *
  * Nothing else moves packets. The stack makes no system call, has no clock and no randomness of
@@ -26,6 +26,7 @@ struct tcb;
 
 enum {
     STACK_ADDRESSES_MAX = 8,
+    STACK_CONNECTIONS_MAX = 16000000, /* what table and wheel can number */
     STACK_GSO_MAX_BYTES = 64240, /* 44 full segments of 1460 bytes: what one IP packet can hold */
 };
 
@@ -60,7 +61,7 @@ struct stack_config {
     void *trace_context;
 
     /* Limits. */
-    unsigned connections_max; /* TCBs and records; more are refused */
+    unsigned connections_max; /* TCBs and records; more are refused; to STACK_CONNECTIONS_MAX */
     /* Connections, buffers, fragments, packets that wait. Near it no connection is made (the last
      * eighth is for those that exist), and buffers and windows stop growing, the largest first;
      * each may have RING_ASSURED_BYTES whatever happens. 0: no limit. */

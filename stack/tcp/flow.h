@@ -4,12 +4,17 @@
 #define TUNTCP_TCP_FLOW_H
 
 #include "../pool.h"
+#include "../stack.h"
 #include "table.h"
 
-struct stack;
 struct tcb;
 
 enum flow_kind { FLOW_TCB = 1, FLOW_TIME_WAIT, FLOW_SYN_RECEIVED };
+
+/* (A pool begins a chunk when all others are full: its numbers are never above what was in use at
+ * once by more than a chunk.) */
+_Static_assert(STACK_CONNECTIONS_MAX + POOL_CHUNK_OBJECTS_MAX <= TABLE_REF_MAX >> 2,
+               "a ref has room for the number of every connection");
 
 static inline uint32_t flow_ref(enum flow_kind kind, uint32_t number)
 {

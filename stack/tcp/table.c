@@ -67,9 +67,28 @@ static void remember(struct table *table, const struct flow_id *id)
     table->last_found = 0;
 }
 
-static uint32_t *next_of(const struct table *table, uint32_t ref)
+/* The link behind the entry that `link` leads to. */
+static uint32_t *next_of(const struct table *table, uint32_t link)
 {
-    return &table->entries.links(table->entries.owner, ref)->next;
+    return &table->entries.links(table->entries.owner, table_ref_of(link))->next;
+}
+
+static uint32_t marks_of(uint32_t link)
+{
+    return link & ~(uint32_t)TABLE_REF_MAX;
+}
+
+/* By bits that do not choose the bucket, but in the largest tables. */
+static uint32_t mark_of(uint32_t hash)
+{
+    return 1u << (TABLE_REF_BITS + ((hash >> 16) * TABLE_MARKS >> 16));
+}
+
+/* Put an entry in front of a chain. */
+static void push(const struct table *table, uint32_t *bucket, uint32_t ref, uint32_t hash)
+{
+    *next_of(table, ref) = *bucket;
+    *bucket = marks_of(*bucket) | mark_of(hash) | ref;
 }
 
 static uint32_t *bucket_at(const struct table *table, unsigned i)
@@ -121,17 +140,13 @@ static void grow(struct table *table)
     if (added == table->segment_count * TABLE_SEGMENT_BUCKETS && !add_segment(table))
         return;
     table->bucket_count++;
-    uint32_t *link = bucket_at(table, added - level), *target = bucket_at(table, added);
-    *target = 0;
-    while (*link != 0) {
-        uint32_t ref = *link;
-        if ((hash_of_entry(table, ref) & (2 * level - 1)) != added) {
-            link = next_of(table, ref);
-            continue;
-        }
-        *link = *next_of(table, ref);
-        *next_of(table, ref) = *target;
-        *target = ref;
+    uint32_t *source = bucket_at(table, added - level), *target = bucket_at(table, added);
+    uint32_t link = *source;
+    *source = *target = 0;
+    while (link != 0) {
+        uint32_t ref = table_ref_of(link), hash = hash_of_entry(table, ref);
+        link = *next_of(table, ref);
+        push(table, (hash & (2 * level - 1)) == added ? target : source, ref, hash);
     }
 }
 
@@ -139,11 +154,13 @@ static void grow(struct table *table)
 static void shrink(struct table *table)
 {
     unsigned last = table->bucket_count - 1;
-    uint32_t *end = bucket_at(table, last - level_of(last));
+    uint32_t *end = bucket_at(table, last - level_of(last)), joining = *bucket_at(table, last);
 
-    while (*end != 0)
+    while (*end != 0) {
+        *end |= marks_of(joining);
         end = next_of(table, *end);
-    *end = *bucket_at(table, last);
+    }
+    *end = joining;
     table->bucket_count--;
     /* one segment is kept in reserve, so that a count that goes up and down costs no malloc() */
     if (table->segment_count * TABLE_SEGMENT_BUCKETS - last >= 2 * TABLE_SEGMENT_BUCKETS)
@@ -176,16 +193,17 @@ uint32_t table_find(struct table *table, const struct flow_id *id)
     remember(table, id);
     if (table->last_found != 0)
         return table->last_found;
-    uint32_t ref = *bucket_of(table, table->last_hash);
+    uint32_t mark = mark_of(table->last_hash), link = *bucket_of(table, table->last_hash);
 
-    while (ref != 0) {
+    while ((link & mark) != 0) {
         struct flow_id other;
+        uint32_t ref = table_ref_of(link);
         table->entries.id(table->entries.owner, ref, &other);
         if (flow_id_equal(id, &other)) {
             table->last_found = ref;
             return ref;
         }
-        ref = *next_of(table, ref);
+        link = *next_of(table, ref);
     }
     return 0;
 }
@@ -205,17 +223,16 @@ void table_add(struct table *table, uint32_t ref)
     if (table->count >= table->bucket_count / 2 * 3) /* three entries for two buckets */
         grow(table);
     uint32_t *bucket = bucket_for(table, ref);
-    *next_of(table, ref) = *bucket;
-    *bucket = ref;
+    push(table, bucket, ref, table->last_hash);
     table->count++;
 }
 
-/* The link that holds `ref`, or the 0 at the end of the chain. */
+/* The link that leads to `ref`, or the 0 at the end of the chain. */
 static uint32_t *link_to(struct table *table, uint32_t ref)
 {
     uint32_t *link = bucket_for(table, ref);
 
-    while (*link != 0 && *link != ref)
+    while (*link != 0 && table_ref_of(*link) != ref)
         link = next_of(table, *link);
     return link;
 }
@@ -226,6 +243,8 @@ void table_remove(struct table *table, uint32_t ref)
 
     if (*link == 0)
         return;
+    /* The links before this one may keep a mark too many, which costs a look and no more; who comes
+     * and goes is at the front, and has none before it. */
     *link = *next_of(table, ref);
     if (table->last_found == ref)
         table->last_found = 0;
@@ -242,7 +261,7 @@ void table_replace(struct table *table, uint32_t ref, uint32_t with)
     uint32_t *link = link_to(table, ref);
 
     *next_of(table, with) = *next_of(table, ref);
-    *link = with;
+    *link = marks_of(*link) | with;
     if (table->last_found == ref)
         table->last_found = with;
 }

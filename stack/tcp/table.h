@@ -12,8 +12,19 @@
 #include "../trace.h"
 #include "../wheel.h"
 
+/* A link of a chain: the ref of an entry, and marks above it. Each entry has one of six marks by
+ * its hash, and the link has those of all entries from there on: a search ends where its mark is
+ * missing, mostly without a look at any entry. (What a SYN's search in vain read of 54,000 idle
+ * connections was 4 % of a short connection's time.) */
+enum { TABLE_REF_BITS = 26, TABLE_MARKS = 6, TABLE_REF_MAX = (1 << TABLE_REF_BITS) - 1 };
+
+static inline uint32_t table_ref_of(uint32_t link)
+{
+    return link & TABLE_REF_MAX;
+}
+
 /* What every entry begins with: its links in the table and the wheel. In both it is known by its
- * number, its `ref`, which is never 0. */
+ * number, its `ref`, from 1 to TABLE_REF_MAX. */
 struct flow_links {
     uint32_t next; /* in its bucket; 0: none */
     struct wheel_links timer;

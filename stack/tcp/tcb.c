@@ -259,8 +259,8 @@ uint32_t tcb_unsent_bytes(const struct tcb *tcb)
  * repaired and queues come and go. More only waits in a queue; and memory in use is copied more
  * slowly the more there is of it: a ring of 8 MB has a third of the speed of one of 1 MB.
  *
- * Where both ends are on one machine nothing else ends the growth of the window, and repairs take no
- * time: there it is once (8 % faster with copies, 16 % without; make bench), but eight of the
+ * Where both ends are on one machine nothing else ends the growth of the window, and repairs take
+ * no time: there it is once (8 % faster with copies, 16 % without; make bench), but eight of the
  * largest super-segments at least. With half as many we slept until the peer had read (18 % slower
  * without copies, 5 % with them). */
 static uint64_t path_holds_bytes(const struct tcb *tcb)

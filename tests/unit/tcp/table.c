@@ -5,7 +5,7 @@
 
 enum { FLOWS = 5000 };
 
-/* An entry is known by its place here + 1. */
+/* An entry is known by its place among `entries` + first_ref, mostly 1. */
 struct entry {
     struct flow_links links;
     struct flow_id id;
@@ -14,17 +14,21 @@ struct entry {
 static struct table table;
 static struct memory memory;
 static struct entry *entries;
+static uint32_t first_ref = 1;
+static unsigned looks; /* at an entry, whether for its links or for its four-tuple */
 
 static struct flow_links *links_of(const void *owner, uint32_t ref)
 {
     (void)owner;
-    return &entries[ref - 1].links;
+    looks++;
+    return &entries[ref - first_ref].links;
 }
 
 static void id_of_entry(const void *owner, uint32_t ref, struct flow_id *id)
 {
     (void)owner;
-    *id = entries[ref - 1].id;
+    looks++;
+    *id = entries[ref - first_ref].id;
 }
 
 static struct flow_id id_of(uint32_t i)
@@ -154,7 +158,7 @@ static unsigned length_of(uint32_t ref)
 {
     unsigned length = 0;
 
-    for (; ref != 0; ref = entries[ref - 1].links.next)
+    for (; ref != 0; ref = entries[table_ref_of(ref) - 1].links.next)
         length++;
     return length;
 }
@@ -173,6 +177,53 @@ START_TEST(chains_stay_short)
         longest = length > longest ? length : longest;
     }
     ck_assert_uint_le(longest, 14);
+    tear_down();
+}
+END_TEST
+
+static double looks_in_vain(uint32_t first, uint32_t count)
+{
+    looks = 0;
+    for (uint32_t i = first; i < first + count; i++)
+        ck_assert_uint_eq(find(i), 0);
+    return (double)looks / count;
+}
+
+/* The links say enough of the entries behind them that a search in vain, which every new connection
+ * begins with, seldom looks at any: beside many idle ones each would be a cache miss. It is 0.9
+ * looks here, and 3.4 if all of the chain is read. It stays so when the newest come and go, and
+ * when the table shrinks. */
+START_TEST(search_in_vain_seldom_looks_at_an_entry)
+{
+    set_up(FLOWS);
+    ck_assert(looks_in_vain(FLOWS, FLOWS) < 1.2);
+    for (unsigned round = 0; round < 20 * FLOWS; round++) {
+        entries[FLOWS].id = id_of(FLOWS + round);
+        table_add(&table, FLOWS + 1);
+        table_remove(&table, FLOWS + 1);
+    }
+    ck_assert(looks_in_vain(FLOWS, FLOWS) < 1.2);
+    for (uint32_t i = 0; i < FLOWS / 2; i++)
+        table_remove(&table, i + 1);
+    ck_assert(looks_in_vain(FLOWS, FLOWS) < 1.2);
+    tear_down();
+}
+END_TEST
+
+/* The largest number that fits beside the marks. */
+START_TEST(refs_may_be_as_large_as_promised)
+{
+    set_up(0);
+    first_ref = TABLE_REF_MAX - 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        entries[i].id = id_of(i);
+        table_add(&table, first_ref + i);
+    }
+    ck_assert_uint_eq(find(0), TABLE_REF_MAX - 1);
+    ck_assert_uint_eq(find(1), TABLE_REF_MAX);
+    table_remove(&table, TABLE_REF_MAX);
+    ck_assert_uint_eq(find(1), 0);
+    first_ref = 1;
     tear_down();
 }
 END_TEST
@@ -220,6 +271,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, what_was_found_last_may_go_or_be_replaced);
     tcase_add_test(tc, other_addresses_are_told_apart_by_any_byte);
     tcase_add_test(tc, chains_stay_short);
+    tcase_add_test(tc, search_in_vain_seldom_looks_at_an_entry);
+    tcase_add_test(tc, refs_may_be_as_large_as_promised);
     tcase_add_test(tc, an_insertion_adds_one_bucket_at_most);
     tcase_add_test(tc, an_emptied_table_gives_its_memory_back);
 }
