@@ -32,7 +32,7 @@ function rows_of(line,    n) {
     line[++n] = "connect+close, 64 at once|/s|cc|ceiling|kernel|tuntcp|lwip"
     line[++n] = "request+response, 64|/s|crr|ceiling|kernel|tuntcp|lwip"
     line[++n] = "  beside 10,000 idle|/s|crr_10k|ceiling|kernel|tuntcp|lwip"
-    line[++n] = "  before they came|/s|before_crr_54k|ceiling|kernel|tuntcp|lwip"
     line[++n] = "  beside 54,000 idle|/s|crr_54k|ceiling|kernel|tuntcp|lwip"
+    line[++n] = "  in turns with it: none idle|/s|crr_none|ceiling|kernel|tuntcp|lwip"
     return n
 }
