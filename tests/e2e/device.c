@@ -2,6 +2,7 @@
  *
  *     device refused NAME   offloads that the kernel does not have are given up, down to none
  *     device queues NAME    two queues of one device, a stack on each: connections both ways
+ *     device look NAME      the application's descriptors are not forgotten while packets come
  *
  * 0 when all is as it should be; else a line on stderr and 1. */
 #include <arpa/inet.h>
@@ -20,6 +21,9 @@ enum {
     STREAM_BYTES = 1000000,
     CALL_COUNT = 40, /* all on one queue once in 2^39 times */
     UNKNOWN_OFFLOAD = 1 << 30,
+    QUIET_US = 20000, /* so long the descriptor has nothing, and packets that come, */
+    BUSY_PACKETS = 5000,
+    SOON_US = 1000, /* then it must be seen within that */
 };
 
 static char error[300];
@@ -228,13 +232,54 @@ static void queues(const char *name)
     }
 }
 
+/* ---- look */
+
+static void fill_device(void)
+{
+    struct sockaddr_in to;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    close(kernel_socket(&to, 0x0a000002));
+    for (int i = 0; i < BUSY_PACKETS; i++)
+        (void)sendto(fd, "abc", 3, 0, (struct sockaddr *)&to, sizeof to);
+    close(fd);
+}
+
+static void look(const char *name)
+{
+    struct host_config config;
+    int ends[2];
+
+    host_config_init(&config);
+    config.tun_name = name;
+    struct host *host = host_open(&config, error, sizeof error);
+    if (host == NULL || pipe(ends) < 0)
+        fail("cannot open");
+    struct pollfd fd = {.fd = ends[0], .events = POLLIN};
+    while (host_now_us(host) < QUIET_US)
+        host_step(host, &fd, 1, QUIET_US);
+    fill_device();
+    host_step(host, &fd, 1, NEVER);
+    if (fd.revents != 0 || write(ends[1], "x", 1) != 1)
+        fail("the pipe is not right");
+    uint64_t ready_us = host_now_us(host);
+    while (fd.revents == 0) {
+        host_step(host, &fd, 1, NEVER);
+        if (fd.revents == 0 && host_now_us(host) > ready_us + SOON_US)
+            fail("a descriptor that is ready is not seen");
+    }
+    host_close(host, error, sizeof error);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "refused") == 0)
         refused(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "queues") == 0)
         queues(argv[2]);
+    else if (argc == 3 && strcmp(argv[1], "look") == 0)
+        look(argv[2]);
     else
-        fail("usage: device refused|queues NAME");
+        fail("usage: device refused|queues|look NAME");
     return EXIT_SUCCESS;
 }

@@ -75,7 +75,7 @@ in_fresh_namespace() { # KIND of tun0, ROLE of device.c
         ip link set lo up
         ip tuntap add dev tun0 mode tun $1
         ip addr add $kernel/24 dev tun0
-        ip link set tun0 up"
+        ip link set tun0 txqueuelen 5000 up"
     nsenter --net=/run/netns/fresh timeout 60 "$peers/device" "$2" tun0
     ip netns del fresh
 }
@@ -85,6 +85,9 @@ it "offloads that the kernel refuses are given up one by one" refused_offloads
 
 two_queues() { in_fresh_namespace multi_queue queues; }
 it "two queues of one device carry a stack each" two_queues
+
+descriptors_while_busy() { in_fresh_namespace "" look; }
+it "the application's descriptors are not forgotten while packets come" descriptors_while_busy
 
 one_of_many_queues() { in_fresh_namespace multi_queue refused; }
 it "a device of several queues can be opened alone" one_of_many_queues
