@@ -22,8 +22,6 @@
  *
  * Not done: marks in proportion (L4S, or DCTCP's alpha).
  * Not done: acknowledgments at a frequency of our choice (4.1.3.3). */
-#include <stdlib.h>
-
 #include "bbr.h"
 
 enum {
@@ -75,9 +73,10 @@ void bbr_enter(struct bbr *bbr, enum bbr_state state)
 
 static bool start(struct congestion *cc, const struct congestion_path *path)
 {
-    cc->u.bbr = calloc(1, sizeof *cc->u.bbr);
+    cc->u.bbr = memory_take(cc->rate->account, sizeof *cc->u.bbr);
     if (cc->u.bbr == NULL)
         return false;
+    *cc->u.bbr = (struct bbr){0};
     bbr_init_model(cc, path);
     bbr_init_pacing_rate(cc);
     enter_startup(cc);
@@ -86,7 +85,7 @@ static bool start(struct congestion *cc, const struct congestion_path *path)
 
 static void stop(struct congestion *cc)
 {
-    free(cc->u.bbr);
+    memory_give(cc->rate->account, cc->u.bbr, sizeof *cc->u.bbr);
     cc->u.bbr = NULL;
 }
 

@@ -37,7 +37,7 @@ void congestion_start(struct congestion *cc, const struct congestion_path *path)
 {
     if (!cc->ops->has_model)
         return;
-    cc->rate = rate_new();
+    cc->rate = rate_new(path->account);
     if (cc->rate != NULL && cc->ops->start(cc, path))
         return;
     rate_free(cc->rate);

@@ -118,6 +118,7 @@ struct congestion_path {
     uint32_t srtt_us; /* 0: unknown */
     uint32_t seed;    /* of what it draws: the connection's own, unknown to outsiders */
     bool has_sack;
+    struct memory *account; /* where the memory of that state is counted; NULL: nowhere */
 };
 
 /* A range is held to be lost. */

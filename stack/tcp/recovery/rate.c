@@ -22,7 +22,7 @@
  * count as delivered, but give no sample. */
 #include "rate.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "../seq.h"
 #include "records.h"
@@ -31,17 +31,24 @@ enum { MARKS_FIRST_ROOM = 32, MARKS_MAX = 2 * RECORDS_MAX };
 
 static const uint64_t SECOND_US = 1000000;
 
-struct rate *rate_new(void)
+static struct rate_mark *take_marks(struct memory *account, unsigned count)
 {
-    struct rate *rate = calloc(1, sizeof *rate);
+    struct rate_mark *mark = memory_take(account, count * sizeof *mark);
+
+    return mark != NULL ? memset(mark, 0, count * sizeof *mark) : NULL;
+}
+
+struct rate *rate_new(struct memory *account)
+{
+    struct rate *rate = memory_take(account, sizeof *rate);
 
     if (rate == NULL)
         return NULL;
-    rate->room = MARKS_FIRST_ROOM;
-    rate->mark = calloc(rate->room, sizeof *rate->mark);
+    *rate = (struct rate){.account = account, .room = MARKS_FIRST_ROOM};
+    rate->mark = take_marks(account, rate->room);
     if (rate->mark != NULL)
         return rate;
-    free(rate);
+    memory_give(account, rate, sizeof *rate);
     return NULL;
 }
 
@@ -49,8 +56,8 @@ void rate_free(struct rate *rate)
 {
     if (rate == NULL)
         return;
-    free(rate->mark);
-    free(rate);
+    memory_give(rate->account, rate->mark, rate->room * sizeof *rate->mark);
+    memory_give(rate->account, rate, sizeof *rate);
 }
 
 static struct rate_mark *slot(const struct rate *rate, uint32_t order)
@@ -63,15 +70,17 @@ static void grow(struct rate *rate)
 {
     struct rate_mark *old = rate->mark;
     unsigned count = rate->room;
-    struct rate_mark *mark = calloc(2 * (size_t)count, sizeof *mark);
+    struct rate_mark *mark = NULL;
 
+    if (memory_allows_growth(rate->account, 2 * count * sizeof *mark))
+        mark = take_marks(rate->account, 2 * count);
     if (mark == NULL)
         return;
     rate->mark = mark;
     rate->room = 2 * count;
     for (unsigned i = 0; i < count; i++)
         *slot(rate, old[i].order) = old[i];
-    free(old);
+    memory_give(rate->account, old, count * sizeof *old);
 }
 
 static uint32_t duration_us(uint64_t from_us, uint64_t to_us)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../memory.h"
+
 /* What was so when a transmission left (4.1.2.1.2, P.): counts are modulo 2^32. */
 struct rate_mark {
     uint32_t order; /* of the transmission, see records.h; 0: none */
@@ -41,6 +43,7 @@ struct rate {
     uint64_t shown;                       /* the last rate that the network had set */
     struct rate_mark *mark;               /* by order, modulo room, which is a power of two */
     unsigned room;
+    struct memory *account; /* where its memory is counted; NULL: nowhere */
 };
 
 /* What an acknowledgment says. */
@@ -54,7 +57,7 @@ struct rate_ack {
 };
 
 /* NULL when memory is short. */
-struct rate *rate_new(void);
+struct rate *rate_new(struct memory *account);
 void rate_free(struct rate *rate);
 /* A transmission has left; `in_flight` with its `bytes`; the list of records is so long. */
 void rate_on_sent(struct rate *rate, uint32_t order, uint32_t in_flight, uint32_t bytes,

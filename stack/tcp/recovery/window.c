@@ -30,7 +30,8 @@ void window_start(struct tcb *tcb, uint32_t initial_segments)
                      &(struct congestion_path){.now_us = tcb->stack->now_us,
                                                .srtt_us = bounded_us(tcb->rto.srtt_us),
                                                .seed = tcb->iss,
-                                               .has_sack = tcb->sack});
+                                               .has_sack = tcb->sack,
+                                               .account = &tcb->stack->memory});
     tcb->work->cc.round_end = tcb->work->cc.full_at = tcb->snd_una;
 }
 

@@ -13,6 +13,7 @@ enum {
     BDP = BW / 10,
 };
 
+static struct memory memory;
 static struct congestion cc;
 static struct congestion_ack ack;
 static struct rate_sample rs;
@@ -26,9 +27,11 @@ static void start_with(uint32_t seed, bool has_sack)
     config.congestion = TCP_CONGESTION_BBR;
     now_us = 10 * SECOND_US;
     congestion_init(&cc, &config, MSS, 10);
-    congestion_start(&cc,
-                     &(struct congestion_path){
-                         .now_us = now_us, .srtt_us = RTT_US, .seed = seed, .has_sack = has_sack});
+    congestion_start(&cc, &(struct congestion_path){.now_us = now_us,
+                                                    .srtt_us = RTT_US,
+                                                    .seed = seed,
+                                                    .has_sack = has_sack,
+                                                    .account = &memory});
     ck_assert_ptr_eq(cc.ops, &congestion_bbr);
     ack = (struct congestion_ack){.srtt_us = RTT_US, .in_flight = BDP, .delivered_bytes = MSS};
     rs = (struct rate_sample){.has_data = true,
@@ -45,7 +48,9 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+    ck_assert_uint_ge(memory.used_bytes, sizeof *cc.u.bbr);
     congestion_stop(&cc);
+    ck_assert_uint_eq(memory.used_bytes, 0);
 }
 
 static struct bbr *bbr(void)

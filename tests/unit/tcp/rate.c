@@ -3,21 +3,24 @@
 
 #include "../../../stack/tcp/recovery/rate.h"
 
-enum { KB = 1000, MILLI_US = 1000 };
+enum { KB = 1000, MILLI_US = 1000, RECORDS = 1000 };
 
+static struct memory memory;
 static struct rate *rate;
 static uint32_t in_flight, order;
 static uint64_t sent_us[100];
 
 static void set_up(void)
 {
-    rate = rate_new();
+    memory = (struct memory){0};
+    rate = rate_new(&memory);
     in_flight = order = 0;
 }
 
 static void tear_down(void)
 {
     rate_free(rate);
+    ck_assert_uint_eq(memory.used_bytes, 0);
 }
 
 /* The next transmission, of 1000 bytes. */
@@ -158,6 +161,21 @@ START_TEST(marks_grow_with_the_list_of_records_and_old_ones_are_forgotten)
 }
 END_TEST
 
+START_TEST(memory_is_counted_and_its_limit_kept)
+{
+    for (unsigned i = 0; i < 90; i++)
+        send_at(1000 + i);
+    ck_assert_uint_eq(memory.used_bytes, sizeof *rate + rate->room * sizeof *rate->mark);
+    memory.max_bytes = memory.used_bytes;
+    unsigned room = rate->room;
+    rate_on_sent(rate, 91, KB, KB, RECORDS, 2000000);
+    ck_assert_uint_eq(rate->room, room);
+    memory.max_bytes = 0;
+    rate_on_sent(rate, 92, KB, KB, RECORDS, 2000000);
+    ck_assert_uint_gt(rate->room, room);
+}
+END_TEST
+
 START_TEST(an_hour_and_more_is_a_long_time)
 {
     const uint64_t two_hours_ms = 7200000;
@@ -181,6 +199,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, losses_since_a_transmission_are_counted);
     tcase_add_test(tc, what_arrives_without_being_known_counts_as_delivered);
     tcase_add_test(tc, marks_grow_with_the_list_of_records_and_old_ones_are_forgotten);
+    tcase_add_test(tc, memory_is_counted_and_its_limit_kept);
     tcase_add_test(tc, an_hour_and_more_is_a_long_time);
 }
 
