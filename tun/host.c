@@ -499,9 +499,10 @@ static void input_from_device(struct host *host, const struct packet_in *in)
 {
     bool may_be_udp =
         in->checksum_needed ? in->checksum_offset != TCP_CHECKSUM_OFFSET : in->segment_bytes > 0;
-    struct segments pieces = {0};
+    struct segments pieces;
     size_t len;
 
+    pieces.is_udp = false; /* to fill all of it with zeros for each packet is 0.1 us */
     if (may_be_udp && in->drop == DROP_NOT)
         segments_of_in(&pieces, in);
     if (!pieces.is_udp) {
