@@ -10,6 +10,20 @@ static uint32_t index_of(const struct ring *ring, size_t offset)
     return (uint32_t)((ring->head + offset) & (ring->size - 1));
 }
 
+/* What is taken for a ring of `size` bytes: a large one begins with a cache line. */
+static size_t block_bytes(uint32_t size)
+{
+    enum { LARGE_BYTES = 1 << 16 };
+
+    return size < LARGE_BYTES ? size : size + RING_LINE_BYTES;
+}
+
+static void give_block(struct ring *ring)
+{
+    if (ring->size > 0)
+        memory_give(ring->account, ring->memory - ring->lead, block_bytes(ring->size));
+}
+
 /* Make room for `need` bytes in all. */
 static bool grow(struct ring *ring, size_t need)
 {
@@ -20,16 +34,19 @@ static bool grow(struct ring *ring, size_t need)
     uint32_t size = ring->size == 0 ? RING_FIRST_BYTES : ring->size;
     while (size < need)
         size *= 2;
-    uint8_t *memory = memory_take(ring->account, size);
+    uint8_t *memory = memory_take(ring->account, block_bytes(size));
     if (memory == NULL)
         return false;
+    uint32_t lead = block_bytes(size) > size ? -(uintptr_t)memory % RING_LINE_BYTES : 0;
+    memory += lead;
     if (ring->size > 0) {
         size_t front = ring->size - ring->head;
         memcpy(memory, ring->memory + ring->head, front);
         memcpy(memory + front, ring->memory, ring->head);
     }
-    memory_give(ring->account, ring->memory, ring->size);
+    give_block(ring);
     ring->memory = memory;
+    ring->lead = lead;
     ring->size = size;
     ring->head = 0;
     return true;
@@ -120,6 +137,11 @@ void ring_spans(const struct ring *ring, size_t offset, size_t len, struct bytes
         span[1] = (struct bytes){ring->memory, len - front};
 }
 
+bool ring_is_half_line(const struct ring *ring, size_t offset)
+{
+    return index_of(ring, offset) % (RING_LINE_BYTES / 2) == 0;
+}
+
 void ring_consume(struct ring *ring, size_t len)
 {
     if (len == 0)
@@ -130,6 +152,6 @@ void ring_consume(struct ring *ring, size_t len)
 
 void ring_release(struct ring *ring)
 {
-    memory_give(ring->account, ring->memory, ring->size);
+    give_block(ring);
     *ring = (struct ring){.account = ring->account};
 }

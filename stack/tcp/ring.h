@@ -15,12 +15,14 @@
 enum {
     RING_FIRST_BYTES = 512,     /* many connections exchange no more than a few hundred */
     RING_ASSURED_BYTES = 4096,  /* a ring may grow to this whatever the limit says */
+    RING_LINE_BYTES = 64,       /* a cache line */
     RING_RESERVE_BYTES = 16384, /* who asks for room without saying how much is offered this: an
                                    initial window of full segments and not many small ones */
 };
 
 struct ring {
     uint8_t *memory;
+    uint32_t lead;          /* of the block that was taken for it, before the first cache line */
     uint32_t size;          /* a power of two, or 0 */
     uint32_t head;          /* where the first byte is */
     uint32_t used;          /* how many bytes are stored behind it, without holes */
@@ -43,6 +45,8 @@ void ring_commit(struct ring *ring, size_t len);
 bool ring_write_at(struct ring *ring, size_t offset, struct bytes bytes);
 /* Bytes [offset, offset+len) of those stored: one span, or two when they wrap. */
 void ring_spans(const struct ring *ring, size_t offset, size_t len, struct bytes span[static 2]);
+/* Does the byte `offset` behind the first one begin half a cache line? Only in a large ring. */
+bool ring_is_half_line(const struct ring *ring, size_t offset);
 /* Discard the first `len` bytes. */
 void ring_consume(struct ring *ring, size_t len);
 /* If nothing is stored, the next byte goes to the front. */

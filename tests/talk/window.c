@@ -384,6 +384,32 @@ START_TEST(full_buffer_closes_the_window_and_answers_probes)
 }
 END_TEST
 
+/* From the second on a run of segments begins where half a cache line of the ring does. */
+START_TEST(super_segments_end_at_half_a_cache_line)
+{
+    enum { TO_32_BYTES = 43, SO_AGAIN = 44, SHORT_RUN = 10 };
+    struct stack_config config = talk_config();
+    const unsigned wanted[] = {TO_32_BYTES, SO_AGAIN, SHORT_RUN};
+    struct packet_out out;
+
+    config.gso_max_bytes = STACK_GSO_MAX_BYTES;
+    config.tcp.initial_window_segments = 200;
+    config.tcp.pacing = TCP_PACING_OFF;
+    struct talk *t = talk_new(&config);
+    talk_establish(t, "mss 1448,wscale 7");
+    peer_sends(t, ". 1:1(0) ack 1 win 4096");
+    t->is_holding = true;
+    app_writes(t, 1448);
+    ck_assert(stack_output(t->stack, &out, t->now_us));
+    app_writes(t, (TO_32_BYTES + SO_AGAIN + SHORT_RUN) * 1448);
+    for (unsigned i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        ck_assert(stack_output(t->stack, &out, t->now_us));
+        ck_assert_uint_eq(out.payload[0].len + out.payload[1].len, wanted[i] * 1448);
+    }
+    talk_free(t);
+}
+END_TEST
+
 /* Fill a buffer of this size, probe the window and read everything. */
 static void fill_probe_and_read(uint32_t buffer_bytes)
 {
@@ -635,6 +661,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, nagle_does_not_hold_a_full_segment);
     tcase_add_test(tc, without_nagle_every_write_leaves_at_once);
     tcase_add_test(tc, nagle_does_not_hold_the_end_of_the_stream);
+    tcase_add_test(tc, super_segments_end_at_half_a_cache_line);
     tcase_add_test(tc, closed_window_is_told_once);
     tcase_add_test(tc, receive_buffer_holds_two_milliseconds_however_short_the_round_trip);
     tcase_add_test(tc, full_buffer_closes_the_window_and_answers_probes);

@@ -171,6 +171,37 @@ START_TEST(spans_give_any_part)
 }
 END_TEST
 
+/* Whatever malloc() returns; and all that was taken is counted and given back. */
+START_TEST(large_ring_begins_with_a_cache_line)
+{
+    enum { LARGE_BYTES = 1 << 17 };
+    struct memory memory = {0};
+    struct ring ring = {.account = &memory};
+    void *odd[8];
+    size_t room;
+
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        odd[i] = malloc(16 * (i + 1));
+        uint8_t *at = ring_reserve(&ring, LARGE_BYTES, &room);
+        for (; ring.size < LARGE_BYTES; at = ring_reserve(&ring, LARGE_BYTES, &room))
+            ring_commit(&ring, room);
+        ring_consume(&ring, ring.used);
+        at = ring_reserve(&ring, LARGE_BYTES, &room);
+        ck_assert_uint_eq((uintptr_t)at % RING_LINE_BYTES, 0);
+        ck_assert_uint_ge(memory.used_bytes, LARGE_BYTES);
+        ck_assert(ring_is_half_line(&ring, 0) && ring_is_half_line(&ring, 32));
+        ck_assert(!ring_is_half_line(&ring, 8));
+        ring_commit(&ring, 40);
+        ring_consume(&ring, 8);
+        ck_assert(!ring_is_half_line(&ring, 0) && ring_is_half_line(&ring, 24));
+        ring_release(&ring);
+        ck_assert_uint_eq(memory.used_bytes, 0);
+    }
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        free(odd[i]);
+}
+END_TEST
+
 START_TEST(impossible_length_is_refused)
 {
     struct ring ring = {0};
@@ -189,6 +220,7 @@ static void tests(TCase *tc)
     tcase_add_test(tc, bytes_behind_a_hole_survive_growth_and_reading);
     tcase_add_test(tc, empty_ring_begins_at_the_front_again);
     tcase_add_test(tc, spans_give_any_part);
+    tcase_add_test(tc, large_ring_begins_with_a_cache_line);
     tcase_add_test(tc, impossible_length_is_refused);
 }
 
