@@ -29,7 +29,7 @@ enum {
     IN_ROOM = (TUN_PACKET_ROOM + 4095) / 4096 * 4096 + 1600, /* so that they share it evenly */
     LINE_BYTES = 64,
     IN_LEAD = 2, /* then what follows the virtio, IPv4 and TCP header, with its timestamps, begins a
-                    cache line: received 3 to 7 % faster */
+                    cache line: received 2 % faster, without a copy 7 % */
 };
 
 struct batch {
