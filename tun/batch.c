@@ -42,7 +42,8 @@ struct batch {
     int32_t out_result[URING_ENTRIES];
 
     int32_t in_result[URING_ENTRIES]; /* stay until handed out, whatever is written meanwhile */
-    unsigned in_count, in_next;       /* packets read at once, and how many were handed out */
+    uint8_t in_index[AHEAD];          /* which of the reads brought something */
+    unsigned in_count, in_next;       /* how many did, and how many were handed out */
     bool is_ahead;                    /* the next ones are read at once */
     unsigned run_count; /* since the device had nothing, or since they were as many as that */
     size_t run_bytes;
@@ -168,15 +169,17 @@ static void read_ahead(struct batch *batch)
         give_up_uring(batch);
     batch->in_next = 0;
     batch->in_count = 0;
-    while (batch->in_count < AHEAD && (batch->in_result[batch->in_count] >= 0 ||
-                                       (is_run && batch->in_result[batch->in_count] != -EAGAIN)))
-        batch->in_count++;
+    for (unsigned i = 0; i < AHEAD; i++) {
+        bool is_nothing = batch->in_result[i] == -EAGAIN || (!is_run && batch->in_result[i] < 0);
+        if (!is_nothing) /* may come behind nothing: a packet that arrived between two reads */
+            batch->in_index[batch->in_count++] = (uint8_t)i;
+    }
     batch->is_ahead = false; /* what has come meanwhile is read one by one */
 }
 
 static int take_next(struct batch *batch, struct packet_in *in)
 {
-    unsigned index = batch->in_next++;
+    unsigned index = batch->in_index[batch->in_next++];
 
     if (batch->in_result[index] <= 0)
         return -1;

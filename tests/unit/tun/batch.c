@@ -4,8 +4,13 @@
 #include "../unit.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../../tun/batch.h"
@@ -158,6 +163,71 @@ START_TEST(packets_pass_both_ways_at_once)
 }
 END_TEST
 
+enum { RACES = 1000, RACE_PACKETS = 100, RACE_BYTES = 600 };
+
+/* How many races each side has come to; both stay awake, or they would take turns. */
+struct race {
+    atomic_uint started, done;
+};
+
+static void wait_until(atomic_uint *count, unsigned wanted)
+{
+    while (atomic_load(count) < wanted)
+        sched_yield();
+}
+
+/* The kernel's side as a process of its own: in each race it writes some packets, lets the reader
+ * go, and writes the others while that one reads. */
+static void run_writer(const struct bench *b, struct race *race)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not wait for it */
+    for (uint32_t n = 0; n < RACES * RACE_PACKETS; n++) {
+        unsigned number = n / RACE_PACKETS + 1, place = n % RACE_PACKETS;
+        if (place == 0)
+            wait_until(&race->done, number - 1);
+        if (place == 33 + number % 32)
+            atomic_store(&race->started, number);
+        for (unsigned i = 0; place > 40 && i < number % 8; i++)
+            sched_yield();
+        while (write(b->kernel, packet(n, RACE_BYTES).data, RACE_BYTES) != RACE_BYTES)
+            sched_yield(); /* no room */
+    }
+    _exit(EXIT_SUCCESS);
+}
+
+/* Of the reads that are asked for at once the first may find nothing, and the next something. */
+START_TEST(none_is_lost_that_comes_between_two_reads)
+{
+    struct bench b = make(0);
+    struct race *race =
+        mmap(NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct packet_in in;
+    int status;
+
+    ck_assert_ptr_ne(race, MAP_FAILED);
+    open_batch(&b, _i);
+    pid_t writer = fork();
+    ck_assert_int_ge(writer, 0);
+    if (writer == 0)
+        run_writer(&b, race);
+    for (unsigned number = 1; number <= RACES; number++) {
+        wait_until(&race->started, number);
+        while (b.read < number * RACE_PACKETS) {
+            int result = batch_read(b.batch, &in);
+            ck_assert_int_ge(result, 0);
+            if (result > 0)
+                ck_assert_mem_eq(in.bytes.data, &b.read, sizeof b.read);
+            b.read += (uint32_t)result;
+        }
+        atomic_store(&race->done, number);
+    }
+    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+    ck_assert_int_eq(status, 0);
+    munmap(race, sizeof *race);
+    end(&b);
+}
+END_TEST
+
 START_TEST(header_stands_before_each_packet)
 {
     struct bench b = make(TUN_OFFLOAD_CHECKSUM);
@@ -238,6 +308,7 @@ static void tests(TCase *tc)
     tcase_add_loop_test(tc, packets_out_keep_their_order, 0, WAYS);
     tcase_add_loop_test(tc, packets_in_keep_their_order, 0, WAYS);
     tcase_add_loop_test(tc, packets_pass_both_ways_at_once, 0, WAYS);
+    tcase_add_loop_test(tc, none_is_lost_that_comes_between_two_reads, 0, WAYS);
     tcase_add_loop_test(tc, header_stands_before_each_packet, 0, WAYS);
     tcase_add_loop_test(tc, device_that_goes_is_said, 0, WAYS);
     tcase_add_test(tc, ring_does_reads_and_writes_in_their_order);
