@@ -1,7 +1,8 @@
 /* A flood of SYNs costs an answer each, even when nothing is kept of them (syncookie.h): three
  * times what it costs to drop them. Beyond syn_cookies_per_s a SYN is answered when it comes for
- * the second time. An honest peer repeats it after a second (RFC 6298 (2.1)); whoever invents
- * addresses does not, or has to send twice as much. */
+ * the second time, and in a heavy flood, of four times as many, no other. An honest peer repeats it
+ * after a second (RFC 6298 (2.1)); whoever invents addresses does not, or has to send twice as
+ * much. */
 #ifndef TUNTCP_TCP_SYN_FLOOD_H
 #define TUNTCP_TCP_SYN_FLOOD_H
 
@@ -14,7 +15,8 @@ struct stack;
 struct syn_flood {
     struct siphash_key key;
     uint64_t tenth_start_us; /* the tenth of a second that is counted ... */
-    unsigned answered_count; /* ... and how many were answered in it at once */
+    unsigned asked_count;    /* ... and how many SYNs came in it */
+    bool is_heavy;           /* far too many in the one before */
     uint64_t turned_us;
     uint64_t *seen[2]; /* a Bloom filter of the SYNs held back, of this period and the one before;
                           NULL until there is a flood */

@@ -300,8 +300,41 @@ START_TEST(in_a_flood_a_syn_is_answered_when_it_comes_again)
     t->iss = TALK_ISS;
     ck_assert_int_eq(peer_sends(t, "S 0:0(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
     ck_assert_int_eq(peer_sends(t, "S 1:1(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
-    time_passes_ms(t, 100); /* and when it is over, all are answered at once */
+    time_passes_ms(t, 200); /* and when it is over, all are answered at once */
     gets_cookie(t, "S 5:5(0) win 65535 <mss 1460>");
+    talk_free(t);
+}
+END_TEST
+
+/* Among many times as many as are answered hardly one is honest: none is answered at first sight.
+ */
+START_TEST(in_a_heavy_flood_every_syn_has_to_come_again)
+{
+    struct stack_config config = talk_config();
+    unsigned count = 8 + (unsigned)_i; /* four times as many as a tenth of a second may have */
+
+    config.tcp.syn_cookies = TCP_SYN_COOKIES_ALWAYS;
+    config.syn_cookies_per_s = 20;
+    struct talk *t = talk_new(&config);
+    talk_listen(t);
+    for (t->peer_port = 7000; t->peer_port < 7000 + count; t->peer_port++) {
+        peer_sends(t, "S 0:0(0) win 65535 <mss 1460>");
+        forget_sent(t);
+    }
+    time_passes_ms(t, 100);
+    t->peer_port = 8000;
+    t->iss = TALK_ISS;
+    if (_i == 0) { /* not more than that */
+        gets_cookie(t, "S 0:0(0) win 65535 <mss 1460>");
+        talk_free(t);
+        return;
+    }
+    ck_assert_int_eq(peer_sends(t, "S 0:0(0) win 65535 <mss 1460>"), DROP_TCP_SYN_FLOOD);
+    we_send_nothing(t);
+    gets_cookie(t, "S 0:0(0) win 65535 <mss 1460>");
+    time_passes_ms(t, 100); /* it was over in the last tenth */
+    t->peer_port = 9000;
+    gets_cookie(t, "S 0:0(0) win 65535 <mss 1460>");
     talk_free(t);
 }
 END_TEST
@@ -309,6 +342,7 @@ END_TEST
 static void tests(TCase *tc)
 {
     tcase_add_loop_test(tc, in_a_flood_a_syn_is_answered_when_it_comes_again, 0, 2);
+    tcase_add_loop_test(tc, in_a_heavy_flood_every_syn_has_to_come_again, 0, 2);
     tcase_add_test(tc, nothing_is_kept_until_the_cookie_comes_back);
     tcase_add_test(tc, without_timestamps_scale_and_sack_are_not_agreed_upon);
     tcase_add_test(tc, ecn_comes_back_in_the_timestamp);

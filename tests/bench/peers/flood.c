@@ -1,11 +1,12 @@
 /* A flood of SYNs from addresses that nobody has, put into a TUN device as the kernel's packets.
  *
- *   flood DEVICE ADDRESS PORT [--rate N] [--seconds S]
+ *   flood DEVICE ADDRESS PORT [--rate N] [--control ADDRESS --turn MS]
  *
- * to that address and port, N of them a second, or as many as go; for S seconds, or until it is
- * ended by a signal. "ready" when it begins; at the end one line of JSON: how many packets the
- * device has taken, how many it had no room for (its queue was full), and in how many seconds. An
- * address that the stack does not have makes packets of the same kind that it drops at once.
+ * to that address and port, N of them a second, or as many as go, until it is ended by a signal.
+ * "ready" when it begins; at the end one line of JSON: how many packets the device has taken, how
+ * many it had no room for (its queue was full), and in how many seconds. An address that the stack
+ * does not have makes packets of the same kind that it drops at once: that is the control, which
+ * has every second turn where it is given, by the clock that turn.h explains.
  *
  * The packets go into the device by a packet socket, past the kernel's routing, so the source
  * address can be anything: one of 198.18.0.0/15 (RFC 2544) here. What the stack answers has to
@@ -29,6 +30,7 @@
 #include "../../../stack/wire/checksum.h"
 #include "../../../stack/wire/ipv4.h"
 #include "../../../stack/wire/tcp_segment.h"
+#include "turn.h"
 
 enum {
     BATCH = 64,
@@ -41,9 +43,10 @@ static const uint32_t STRANGERS = 0xc6120000, STRANGERS_MASK = (1 << 17) - 1;
 struct options {
     const char *device;
     int device_index;
-    struct ip_addr address;
+    struct ip_addr address[2]; /* that of the flood, and the control's */
     uint16_t port;
-    double rate, seconds; /* 0: as many as go; until a signal */
+    double rate; /* 0: as many as go */
+    unsigned turn_ms;
 };
 
 struct batch {
@@ -55,34 +58,28 @@ struct batch {
 
 struct result {
     uint64_t taken, refused;
+    double seconds;
 };
 
 static volatile sig_atomic_t is_ended;
 
 static bool read_arguments(struct options *options, int argc, char **argv);
 static int open_device(const struct options *options);
-static void flood(int fd, const struct options *options, struct result *result);
+static void flood(int fd, const struct options *options, struct result result[2]);
 
 static void on_signal(int number)
 {
     is_ended = number;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct result result = {0};
+    struct result result[2] = {{0}};
 
     if (!read_arguments(&options, argc, argv)) {
-        fputs("usage: flood DEVICE ADDRESS PORT [--rate N] [--seconds S]\n", stderr);
+        fputs("usage: flood DEVICE ADDRESS PORT [--rate N] [--control ADDRESS --turn MS]\n",
+              stderr);
         return 2;
     }
     int fd = open_device(&options);
@@ -94,10 +91,12 @@ int main(int argc, char **argv)
     signal(SIGINT, on_signal);
     puts("ready");
     fflush(stdout);
-    double begin_s = now_s();
-    flood(fd, &options, &result);
-    printf("{\"taken\": %llu, \"refused\": %llu, \"seconds\": %.6f}\n",
-           (unsigned long long)result.taken, (unsigned long long)result.refused, now_s() - begin_s);
+    flood(fd, &options, result);
+    printf("{\"taken\": %llu, \"refused\": %llu, \"seconds\": %.6f, \"control_taken\": %llu, "
+           "\"control_refused\": %llu, \"control_seconds\": %.6f}\n",
+           (unsigned long long)result[0].taken, (unsigned long long)result[0].refused,
+           result[0].seconds, (unsigned long long)result[1].taken,
+           (unsigned long long)result[1].refused, result[1].seconds);
     return EXIT_SUCCESS;
 }
 
@@ -105,7 +104,7 @@ static bool read_arguments(struct options *options, int argc, char **argv)
 {
     int at = 4;
 
-    if (argc < 4 || !ip_addr_parse(argv[2], &options->address))
+    if (argc < 4 || !ip_addr_parse(argv[2], &options->address[0]))
         return false;
     options->device = argv[1];
     options->device_index = (int)if_nametoindex(argv[1]);
@@ -113,9 +112,10 @@ static bool read_arguments(struct options *options, int argc, char **argv)
     for (; at + 1 < argc; at += 2) {
         if (strcmp(argv[at], "--rate") == 0)
             options->rate = strtod(argv[at + 1], NULL);
-        else if (strcmp(argv[at], "--seconds") == 0)
-            options->seconds = strtod(argv[at + 1], NULL);
-        else
+        else if (strcmp(argv[at], "--turn") == 0)
+            options->turn_ms = (unsigned)strtoul(argv[at + 1], NULL, 10);
+        else if (strcmp(argv[at], "--control") != 0 ||
+                 !ip_addr_parse(argv[at + 1], &options->address[1]))
             return false;
     }
     return at == argc;
@@ -142,16 +142,16 @@ static uint64_t random_bits(uint64_t *state) /* xorshift64 */
     return *state;
 }
 
-static size_t make_syn(const struct options *options, uint64_t *random, uint8_t *packet)
+static size_t make_syn(const struct ip_addr *to, uint16_t port, uint64_t *random, uint8_t *packet)
 {
     uint64_t bits = random_bits(random), more = random_bits(random);
     struct ipv4_packet ip = {.src = ip_addr_from_v4(STRANGERS | ((uint32_t)bits & STRANGERS_MASK)),
-                             .dst = options->address,
+                             .dst = *to,
                              .protocol = IP_PROTOCOL_TCP,
                              .dont_fragment = true,
                              .ttl = 64};
     struct tcp_segment syn = {.src_port = (uint16_t)(1024 + (bits >> 32) % 64512),
-                              .dst_port = options->port,
+                              .dst_port = port,
                               .seq = (uint32_t)more,
                               .flags = TCP_SYN,
                               .wnd = 64240,
@@ -173,8 +173,8 @@ static size_t make_syn(const struct options *options, uint64_t *random, uint8_t 
     return ipv4_emit(&ip, len, packet, IPV4_HEADER_BYTES) + len;
 }
 
-static void send_batch(int fd, const struct options *options, uint64_t *random, unsigned count,
-                       struct result *result)
+static void send_batch(int fd, const struct options *options, unsigned kind, uint64_t *random,
+                       unsigned count, struct result *result)
 {
     static struct batch batch;
     unsigned at = 0;
@@ -183,7 +183,8 @@ static void send_batch(int fd, const struct options *options, uint64_t *random, 
                                     .sll_protocol = htons(ETH_P_IP),
                                     .sll_ifindex = options->device_index};
     for (unsigned i = 0; i < count; i++) {
-        batch.span[i] = (struct iovec){batch.packet[i], make_syn(options, random, batch.packet[i])};
+        size_t len = make_syn(&options->address[kind], options->port, random, batch.packet[i]);
+        batch.span[i] = (struct iovec){batch.packet[i], len};
         batch.message[i].msg_hdr = (struct msghdr){.msg_name = &batch.to,
                                                    .msg_namelen = sizeof batch.to,
                                                    .msg_iov = &batch.span[i],
@@ -197,20 +198,25 @@ static void send_batch(int fd, const struct options *options, uint64_t *random, 
     }
 }
 
-static void flood(int fd, const struct options *options, struct result *result)
+/* What a turn has not got rid of is not made up for in the next one, which is the other's. */
+static void flood(int fd, const struct options *options, struct result result[2])
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    double begin_s = now_s(), passed_s = 0, done = 0;
     uint64_t random = 88172645463325252U;
 
-    while (!is_ended && (options->seconds <= 0 || passed_s < options->seconds)) {
-        double due = options->rate > 0 ? options->rate * passed_s - done : BATCH;
-        unsigned count = due < BATCH ? (unsigned)due : BATCH;
-        if (count > 0)
-            send_batch(fd, options, &random, count, result);
-        else
-            nanosleep(&pause, NULL);
-        done += count;
-        passed_s = now_s() - begin_s;
+    while (!is_ended) {
+        unsigned kind = turn_at(options->turn_ms).kind;
+        double begin_s = now_s(), passed_s = 0, done = 0;
+        while (!is_ended && turn_at(options->turn_ms).kind == kind) {
+            double due = options->rate > 0 ? options->rate * passed_s - done : BATCH;
+            unsigned count = due < BATCH ? (unsigned)due : BATCH;
+            if (count > 0)
+                send_batch(fd, options, kind, &random, count, &result[kind]);
+            else
+                nanosleep(&pause, NULL);
+            done += count;
+            passed_s = now_s() - begin_s;
+        }
+        result[kind].seconds += passed_s;
     }
 }

@@ -14,7 +14,8 @@
  * The server of crr, cc and idle is the same: what comes goes back, FIN is answered by FIN. The
  * client closes first. --from ADDRESS --sources N binds clients to N addresses in turn, for there
  * are no more than 64,512 ports on one; idle connections are spread over as many processes as the
- * limit of open files wants. --cc NAME asks for a congestion control; what was used is printed. */
+ * limit of open files wants. --cc NAME asks for a congestion control; what was used is printed.
+ * --turn MS counts the bytes of bulk by whose turn it was, see turn.h. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "turn.h"
+
 enum {
     BLOCK_BYTES = 1 << 17,
     EVENTS_MAX = 128,
@@ -53,13 +56,14 @@ struct options {
     uint16_t port;
     double seconds;
     uint64_t byte_count;
-    unsigned connection_count, source_count;
+    unsigned connection_count, source_count, turn_ms;
     uint32_t from; /* host order; 0: the kernel chooses */
 };
 
 struct result {
     uint64_t bytes, transactions, failed;
-    uint64_t in_time; /* of the transactions: crr and cc */
+    uint64_t turn_bytes[2]; /* of bulk, in the turns of a flood and of its control */
+    uint64_t in_time;       /* of the transactions: crr and cc */
     double seconds;
     char cc[16];
 };
@@ -82,6 +86,7 @@ int main(int argc, char **argv)
         fprintf(stderr,
                 "usage: kbench [-l] sink|source|echo|crr|cc|idle ADDRESS PORT [--seconds S]\n"
                 "       [--bytes N] [--connections N] [--from ADDRESS] [--sources N] [--cc NAME]\n"
+                "       [--turn MS]\n"
                 "   or: kbench offload DEVICE on|off\n");
         return 2;
     }
@@ -120,6 +125,8 @@ static bool read_arguments(struct options *options, int argc, char **argv)
             options->connection_count = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[at], "--sources") == 0)
             options->source_count = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(argv[at], "--turn") == 0)
+            options->turn_ms = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[at], "--from") == 0)
             options->from = ntohl(inet_addr(value));
         else if (strcmp(argv[at], "--cc") == 0)
@@ -134,14 +141,6 @@ static int failed(const char *what)
 {
     fprintf(stderr, "kbench: %s: %s\n", what, strerror(errno));
     return EXIT_FAILURE;
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static struct sockaddr_in name_of(uint32_t address, uint16_t port)
@@ -183,13 +182,22 @@ static void set_no_delay(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+static void count(const struct options *options, ssize_t len, struct result *result)
+{
+    struct turn turn = turn_at(options->turn_ms);
+
+    result->bytes += (uint64_t)len;
+    if (turn.is_settled)
+        result->turn_bytes[turn.kind] += (uint64_t)len;
+}
+
 /* Read to the end of the stream. */
-static void sink(int fd, struct result *result)
+static void sink(int fd, const struct options *options, struct result *result)
 {
     ssize_t len;
 
     while ((len = read(fd, block, sizeof block)) > 0)
-        result->bytes += (uint64_t)len;
+        count(options, len, result);
     result->failed += len < 0;
 }
 
@@ -206,7 +214,7 @@ static void source(int fd, const struct options *options, struct result *result)
             result->failed++;
             return;
         }
-        result->bytes += (uint64_t)len;
+        count(options, len, result);
     }
     shutdown(fd, SHUT_WR);
     result->failed += read(fd, block, 1) != 0;
@@ -300,7 +308,7 @@ static int run_server(const struct options *options)
             return failed("accept");
         set_no_delay(fd);
         if (strcmp(options->mode, "sink") == 0)
-            sink(fd, &ignored);
+            sink(fd, options, &ignored);
         else if (strcmp(options->mode, "source") == 0)
             source(fd, options, &ignored);
         else
@@ -345,7 +353,7 @@ static int run_one(const struct options *options, struct result *result)
     getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, result->cc, &cc_bytes);
     double begin_s = now_s();
     if (strcmp(options->mode, "sink") == 0)
-        sink(fd, result);
+        sink(fd, options, result);
     else if (strcmp(options->mode, "source") == 0)
         source(fd, options, result);
     else
@@ -442,11 +450,12 @@ static void print_result(const struct options *options, const struct result *res
     double cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     printf("{\"mode\": \"%s\", \"bytes\": %llu, \"transactions\": %llu, \"in_time\": %llu, "
-           "\"failed\": %llu, "
+           "\"failed\": %llu, \"flood_bytes\": %llu, \"control_bytes\": %llu, "
            "\"seconds\": %.6f, \"cpu_seconds\": %.6f, \"congestion_control\": \"%s\"}\n",
            options->mode, (unsigned long long)result->bytes,
            (unsigned long long)result->transactions, (unsigned long long)result->in_time,
-           (unsigned long long)result->failed, result->seconds, cpu_s, result->cc);
+           (unsigned long long)result->failed, (unsigned long long)result->turn_bytes[0],
+           (unsigned long long)result->turn_bytes[1], result->seconds, cpu_s, result->cc);
 }
 
 /* ---- idle connections */
