@@ -22,6 +22,10 @@ uint64_t stack_random(struct stack *stack);
 /* Has the configuration fixed this choice? Then *value is it. */
 bool stack_choice(struct stack *stack, enum stack_choice what, uint32_t *value);
 
+/* Would the device bring what passes between these two ports to this stack, and not to one at
+ * another of its queues? */
+bool stack_is_on_our_queue(const struct stack *stack, uint16_t port, uint16_t other_port);
+
 /* Hand an event to the sink. Use as: if (stack->config.trace) stack_trace(stack, &(struct
  * trace_event){...}), so that nothing is built without a sink. Time and origin are filled in. */
 void stack_trace(struct stack *stack, const struct trace_event *event);

@@ -160,6 +160,13 @@ uint64_t stack_random(struct stack *stack)
     return stack->config.random(stack->config.random_context);
 }
 
+bool stack_is_on_our_queue(const struct stack *stack, uint16_t port, uint16_t other_port)
+{
+    unsigned count = stack->config.queue_count;
+
+    return count == 0 || stack_queue(port, other_port, count) == stack->config.queue;
+}
+
 bool stack_choice(struct stack *stack, enum stack_choice what, uint32_t *value)
 {
     return stack->config.choose != NULL &&

@@ -47,9 +47,8 @@ struct stack_config {
     uint32_t gso_max_bytes; /* payload of one packet out; 0: never above the MSS */
     bool checksum_offload;  /* the device completes transport checksums */
     /* One of several stacks with the same addresses, each at a queue of the device: this one is at
-     * `queue` of `queue_count`. Connections that we open take a port whose packets the device
-     * brings to it, see stack_queue(). 0: this is the only one. Not done: the same for datagrams.
-     */
+     * `queue` of `queue_count`. Connections that we open, and udp_open_toward(), take a port whose
+     * packets the device brings to it, see stack_queue(). 0: this is the only one. */
     unsigned queue, queue_count;
 
     uint64_t (*random)(void *context); /* 64 random bits; required */

@@ -54,7 +54,7 @@ enum dns_ask_state dns_ask_begin(struct dns_ask *ask, struct stack *stack,
     };
     if (!write_query(ask, scratch))
         return DNS_ASK_NO_USE;
-    ask->udp = udp_open(stack, 0);
+    ask->udp = udp_open_toward(stack, port);
     if (ask->udp == NULL)
         return DNS_ASK_RESOURCES;
     ask->flow.local_port = udp_local_port(ask->udp);

@@ -36,18 +36,11 @@ void isn_choose(struct stack *stack, const struct flow_id *id, uint32_t *iss, ui
         *ts_offset = (uint32_t)(hash >> 32);
 }
 
-/* Would the device bring us the answers? */
-static bool is_on_our_queue(const struct stack *stack, const struct flow_id *id)
-{
-    unsigned count = stack->config.queue_count;
-
-    return count == 0 || stack_queue(id->local_port, id->remote_port, count) == stack->config.queue;
-}
-
 static bool is_free(struct stack *stack, struct flow_id *id, uint16_t port)
 {
     id->local_port = port;
-    return is_on_our_queue(stack, id) && table_find(&stack->tcp.table, id) == 0;
+    return stack_is_on_our_queue(stack, port, id->remote_port) &&
+           table_find(&stack->tcp.table, id) == 0;
 }
 
 uint16_t isn_ephemeral_port(struct stack *stack, struct flow_id id)

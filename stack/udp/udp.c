@@ -48,7 +48,8 @@ struct udp_socket {
 };
 
 static struct udp_socket *socket_on(const struct stack *stack, uint16_t local_port);
-static uint16_t ephemeral_port(struct stack *stack);
+static struct udp_socket *open_on(struct stack *stack, uint16_t local_port);
+static uint16_t ephemeral_port(struct stack *stack, const uint16_t *remote_port);
 static bool hears(const struct udp_socket *socket, const struct flow_id *flow);
 static bool can_be_sent_to(const struct ip_addr *remote, uint16_t remote_port);
 static enum drop queue_datagram(struct udp_socket *socket, const struct flow_id *flow,
@@ -64,8 +65,16 @@ static void free_datagram(struct stack *stack, struct datagram *datagram)
 
 struct udp_socket *udp_open(struct stack *stack, uint16_t local_port)
 {
-    if (local_port == 0)
-        local_port = ephemeral_port(stack);
+    return open_on(stack, local_port != 0 ? local_port : ephemeral_port(stack, NULL));
+}
+
+struct udp_socket *udp_open_toward(struct stack *stack, uint16_t remote_port)
+{
+    return open_on(stack, ephemeral_port(stack, &remote_port));
+}
+
+static struct udp_socket *open_on(struct stack *stack, uint16_t local_port)
+{
     if (local_port == 0 || socket_on(stack, local_port) != NULL)
         return NULL;
     struct udp_socket *socket = calloc(1, sizeof *socket);
@@ -215,7 +224,8 @@ static struct udp_socket *socket_on(const struct stack *stack, uint16_t local_po
 }
 
 /* A random port, or the next free one above it; 0 when all are taken. */
-static uint16_t ephemeral_port(struct stack *stack)
+/* *remote_port, if there is one: what comes from there is to come to our queue. 0: none is left. */
+static uint16_t ephemeral_port(struct stack *stack, const uint16_t *remote_port)
 {
     uint32_t chosen;
 
@@ -225,7 +235,8 @@ static uint16_t ephemeral_port(struct stack *stack)
     uint64_t start = stack_random(stack);
     for (uint64_t i = 0; i < DYNAMIC_PORT_COUNT; i++) {
         uint16_t port = (uint16_t)(DYNAMIC_PORT_FIRST + (start + i) % DYNAMIC_PORT_COUNT);
-        if (socket_on(stack, port) == NULL)
+        if ((remote_port == NULL || stack_is_on_our_queue(stack, port, *remote_port)) &&
+            socket_on(stack, port) == NULL)
             return port;
     }
     return 0;

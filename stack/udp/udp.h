@@ -25,6 +25,9 @@ enum udp_err {
 /* A socket on `local_port` (0: an ephemeral one, RFC 6056). NULL if the port is taken or memory is
  * short. `udp_close(NULL)` is fine. stack_free() closes all sockets. */
 struct udp_socket *udp_open(struct stack *stack, uint16_t local_port);
+/* On an ephemeral port for what goes to `remote_port` of a peer: of several stacks at queues of a
+ * device (config.queue_count) this one gets the answers. With udp_open() it may be any. */
+struct udp_socket *udp_open_toward(struct stack *stack, uint16_t remote_port);
 void udp_close(struct udp_socket *socket);
 uint16_t udp_local_port(const struct udp_socket *socket);
 

@@ -354,8 +354,29 @@ START_TEST(a_lookup_given_up_over_tcp_aborts_the_connection) /* by dns_done(), b
 }
 END_TEST
 
+/* A resolver at one of several queues of a device has its answers brought to that queue. */
+START_TEST(questions_leave_from_ports_of_our_queue)
+{
+    struct pair *p = pair_new(false);
+    uint8_t packet[512];
+    struct flow_id from;
+
+    p->client->stack->config.queue_count = 2;
+    p->client->stack->config.queue = (unsigned)_i;
+    for (int n = 0; n < 40; n++) {
+        struct dns_query *query = dns_lookup(p->resolver, "www.x.com");
+        exchange(p);
+        ck_assert_int_gt(udp_receive(p->socket, packet, sizeof packet, &from), 0);
+        ck_assert_uint_eq(stack_queue(from.remote_port, DNS_PORT, 2), (unsigned)_i);
+        dns_done(query);
+    }
+    pair_free(p);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
+    tcase_add_loop_test(tc, questions_leave_from_ports_of_our_queue, 0, 2);
     tcase_add_loop_test(tc, a_truncated_answer_is_asked_for_again_over_tcp, 0, 5);
     tcase_add_test(tc, the_longest_answer_over_tcp_is_read);
     tcase_add_test(tc, the_connection_is_closed_in_order_after_the_answer);

@@ -189,6 +189,44 @@ START_TEST(ephemeral_ports_are_spread_over_the_dynamic_range) /* RFC 6056 3.3.1,
 }
 END_TEST
 
+/* Of several stacks at queues of a device this one has the answers brought to it. */
+START_TEST(a_port_toward_a_peer_is_of_our_queue)
+{
+    struct rig *rig = rig_prepare();
+    unsigned low = 0;
+
+    rig->config.queue = (unsigned)_i;
+    rig->config.queue_count = 3;
+    rig_start(rig);
+    for (uint16_t i = 0; i < 1000; i++) {
+        struct udp_socket *socket = udp_open_toward(rig->stack, i);
+        uint16_t port = udp_local_port(socket);
+        ck_assert_uint_ge(port, 49152);
+        ck_assert_uint_eq(stack_queue(port, i, 3), (unsigned)_i);
+        low += port < 49152 + 8192;
+        udp_close(socket);
+    }
+    ck_assert(low > 400 && low < 600); /* drawn at random as any other */
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(where_no_port_of_our_queue_is_left_there_is_none)
+{
+    struct rig *rig = rig_prepare();
+
+    rig->config.queue_count = 2;
+    rig_start(rig);
+    for (unsigned port = 49152; port <= 65535; port++) {
+        if (stack_queue((uint16_t)port, 53, 2) == 0)
+            ck_assert_ptr_nonnull(udp_open(rig->stack, (uint16_t)port));
+    }
+    ck_assert_ptr_null(udp_open_toward(rig->stack, 53));
+    ck_assert_ptr_nonnull(udp_open(rig->stack, 0));
+    rig_free(rig);
+}
+END_TEST
+
 START_TEST(the_last_free_ephemeral_port_is_found_and_then_none)
 {
     struct rig *rig = rig_new();
@@ -363,6 +401,8 @@ static void tests(TCase *tc)
     tcase_add_test(tc, what_is_received_makes_room_for_more);
     tcase_add_test(tc, a_port_belongs_to_one_socket);
     tcase_add_test(tc, ephemeral_ports_are_spread_over_the_dynamic_range);
+    tcase_add_loop_test(tc, a_port_toward_a_peer_is_of_our_queue, 0, 3);
+    tcase_add_test(tc, where_no_port_of_our_queue_is_left_there_is_none);
     tcase_add_test(tc, the_last_free_ephemeral_port_is_found_and_then_none);
     tcase_add_loop_test(tc, a_datagram_goes_out_as_it_was_given, 0, 3);
     tcase_add_test(tc, the_longest_datagram_goes_out_and_a_longer_one_does_not);
