@@ -1,9 +1,15 @@
 /* Which SYNs of a flood are answered, see syn_flood.h.
  *
- * Those held back are remembered in a Bloom filter with two bits for each, both in one cache line.
- * At 600,000 SYNs a second a period of two seconds fills 13 % of it, and one invented SYN in thirty
- * is taken for a repetition. It turns over every two seconds, so that a repetition a second later
- * finds its bits. Its 4 MiB are kept once there has been a flood. */
+ * Those held back are remembered in a Bloom filter with two bits for each, both in one cache line,
+ * and those answered with two more. At 400,000 SYNs a second a period of five seconds fills 12 % of
+ * it, and one invented SYN in forty is taken for a repetition. It turns over after each period and
+ * the last one is kept beside it, so a repetition finds its bits when it comes up to five seconds
+ * later: after 1, 2 and 4 seconds (RFC 6298 (5.5)), or 3 (where the first RTO is that long). It
+ * then renews them, or who has lost a SYN or an answer would not be heard again.
+ *
+ * One repetition is answered in a period, or a single SYN sent again and again would have an answer
+ * each time. The filters take 8 MiB, which are kept once there has been a flood; where they would
+ * be more than a quarter of all memory that is allowed, all SYNs are answered. */
 #include "syn_flood.h"
 
 #include <limits.h>
@@ -12,10 +18,10 @@
 #include "../instance.h"
 
 enum {
-    SEEN_BYTES = 2 << 20,
+    SEEN_BYTES = 4 << 20,
     LINE_WORDS = 8, /* of 64 bits: a cache line */
     LINES = SEEN_BYTES / 8 / LINE_WORDS,
-    PERIOD_US = 2000000,
+    PERIOD_US = 5000000,
     TENTH_US = 100000,
     HEAVY = 4, /* times as many as are answered */
 };
@@ -57,10 +63,14 @@ static bool is_calm(struct syn_flood *flood, const struct stack_config *config, 
 /* False when memory is short: then nothing can be held back. */
 static bool has_filter(struct syn_flood *flood, struct memory *memory)
 {
+    if (flood->seen[1] != NULL)
+        return true;
+    if (!memory_allows_newcomer(memory, 2 * SEEN_BYTES) ||
+        (memory->max_bytes != 0 && memory->max_bytes / 4 < 2 * SEEN_BYTES))
+        return false;
     for (int i = 0; i < 2; i++) {
-        if (flood->seen[i] != NULL)
-            continue;
-        flood->seen[i] = memory_take(memory, SEEN_BYTES);
+        if (flood->seen[i] == NULL)
+            flood->seen[i] = memory_take(memory, SEEN_BYTES);
         if (flood->seen[i] == NULL)
             return false;
         memset(flood->seen[i], 0, SEEN_BYTES);
@@ -82,12 +92,18 @@ static void turn(struct syn_flood *flood, uint64_t now_us)
     memset(oldest, 0, SEEN_BYTES);
 }
 
+/* Two bits of a filter. */
 struct bits {
     size_t word[2];
     uint64_t bit[2];
 };
 
-static struct bits bits_of(const struct syn_flood *flood, const struct flow_id *id, uint32_t seq)
+/* The SYN has been seen; it has been answered. */
+struct marks {
+    struct bits seen, answered;
+};
+
+static struct marks marks_of(const struct syn_flood *flood, const struct flow_id *id, uint32_t seq)
 {
     struct {
         struct ip_addr local, remote;
@@ -95,15 +111,26 @@ static struct bits bits_of(const struct syn_flood *flood, const struct flow_id *
         uint32_t seq;
     } key = {id->local, id->remote, id->local_port, id->remote_port, seq}; /* no padding: 40 */
     uint64_t hash = siphash_1_3(&flood->key, &key, sizeof key);
-    size_t line = (size_t)(hash >> 32) % LINES * LINE_WORDS;
+    size_t line = (size_t)(hash >> 48) % LINES * LINE_WORDS;
 
-    return (struct bits){{line + (hash >> 6 & 7), line + (hash >> 15 & 7)},
-                         {1ull << (hash & 63), 1ull << (hash >> 9 & 63)}};
+    return (struct marks){
+        .seen = {{line + (hash & 7), line + (hash >> 3 & 7)},
+                 {1ull << (hash >> 6 & 63), 1ull << (hash >> 12 & 63)}},
+        .answered = {{line + (hash >> 18 & 7), line + (hash >> 21 & 7)},
+                     {1ull << (hash >> 24 & 63), 1ull << (hash >> 30 & 63)}},
+    };
 }
 
-static bool has(const uint64_t *seen, const struct bits *bits)
+static bool has(const uint64_t *filter, const struct bits *bits)
 {
-    return (seen[bits->word[0]] & bits->bit[0]) != 0 && (seen[bits->word[1]] & bits->bit[1]) != 0;
+    return (filter[bits->word[0]] & bits->bit[0]) != 0 &&
+           (filter[bits->word[1]] & bits->bit[1]) != 0;
+}
+
+static void set(uint64_t *filter, const struct bits *bits)
+{
+    filter[bits->word[0]] |= bits->bit[0];
+    filter[bits->word[1]] |= bits->bit[1];
 }
 
 bool syn_flood_answers(struct stack *stack, const struct flow_id *id, uint32_t seq)
@@ -114,10 +141,12 @@ bool syn_flood_answers(struct stack *stack, const struct flow_id *id, uint32_t s
         !has_filter(flood, &stack->memory))
         return true;
     turn(flood, stack->now_us);
-    struct bits bits = bits_of(flood, id, seq);
-    if (has(flood->seen[0], &bits) || has(flood->seen[1], &bits))
-        return true;
-    flood->seen[0][bits.word[0]] |= bits.bit[0];
-    flood->seen[0][bits.word[1]] |= bits.bit[1];
-    return false;
+    struct marks marks = marks_of(flood, id, seq);
+    bool is_repetition = has(flood->seen[0], &marks.seen) || has(flood->seen[1], &marks.seen);
+    bool is_answered = has(flood->seen[0], &marks.answered);
+    set(flood->seen[0], &marks.seen);
+    if (!is_repetition || is_answered)
+        return false;
+    set(flood->seen[0], &marks.answered);
+    return true;
 }

@@ -2,7 +2,7 @@
  * times what it costs to drop them. Beyond syn_cookies_per_s a SYN is answered when it comes for
  * the second time, and in a heavy flood, of four times as many, no other. An honest peer repeats it
  * after a second (RFC 6298 (2.1)); whoever invents addresses does not, or has to send twice as
- * much. */
+ * much: one repetition has an answer, others five seconds later at the earliest. */
 #ifndef TUNTCP_TCP_SYN_FLOOD_H
 #define TUNTCP_TCP_SYN_FLOOD_H
 
@@ -18,7 +18,7 @@ struct syn_flood {
     unsigned asked_count;    /* ... and how many SYNs came in it */
     bool is_heavy;           /* far too many in the one before */
     uint64_t turned_us;
-    uint64_t *seen[2]; /* a Bloom filter of the SYNs held back, of this period and the one before;
+    uint64_t *seen[2]; /* a Bloom filter of the SYNs that came, of this period and the one before;
                           NULL until there is a flood */
 };
 
