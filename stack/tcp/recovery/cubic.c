@@ -42,8 +42,10 @@ static struct congestion_note on_ack(struct congestion *cc, const struct congest
 {
     struct cubic_epoch *epoch = &cc->u.cubic.now;
 
-    if (cc->cwnd < cc->ssthresh)
+    if (cc->cwnd < cc->ssthresh) {
+        epoch->has_begun = false; /* after a pause as well: a stage begins where slow start ends */
         return slow_start_on_ack(cc, ack);
+    }
     run_clock(epoch, ack);
     if (!congestion_may_grow(ack) || cc->cwnd >= CONGESTION_WINDOW_MAX)
         return (struct congestion_note){CWND_KEPT, {0}};

@@ -262,8 +262,30 @@ START_TEST(window_never_overflows)
 }
 END_TEST
 
+/* 4.3: W_est is cwnd_epoch where the stage begins. A pause (RFC 5681 4.1, RFC 7661) takes the
+ * window back to slow start, and what the last stage had grown to is no more. */
+START_TEST(a_stage_begins_where_slow_start_after_a_pause_ends)
+{
+    enum { RTT_US = 10 * MILLI_US };
+
+    set_up(50, UINT32_MAX);
+    cc.ops->on_congestion(&cc, CONGESTION_LOSS, cc.cwnd);
+    cc.cwnd = cc.ssthresh;
+    for (int i = 0; i < 300; i++)
+        round_trip(RTT_US, true);
+    ck_assert_uint_gt(cc.cwnd, 200 * MSS);
+    cc.cwnd = 10 * MSS;
+    now_us += 3 * SECOND_US;
+    while (cc.cwnd < cc.ssthresh)
+        acknowledge(2 * MSS, RTT_US, true);
+    acknowledge(2 * MSS, RTT_US, true);
+    ck_assert_uint_le(cc.cwnd, cc.ssthresh + 4 * MSS);
+}
+END_TEST
+
 static void tests(TCase *tc)
 {
+    tcase_add_test(tc, a_stage_begins_where_slow_start_after_a_pause_ends);
     tcase_add_loop_test(tc, window_follows_the_cubic_function, 0, 4);
     tcase_add_test(tc, small_window_grows_as_renos_would);
     tcase_add_test(tc, a_round_trip_adds_at_most_half_the_window);
