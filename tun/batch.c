@@ -92,10 +92,10 @@ int batch_write(struct batch *batch, const struct packet_out *out)
     bool is_full = batch->waiting_count == URING_ENTRIES ||
                    batch->out_bytes > sizeof batch->out - TUN_SMALL_BYTES;
 
-    if (batch->uring == NULL)
-        return tun_write(batch->tun, out);
-    if (is_full && batch_flush(batch) < 0)
+    if ((is_full || batch->uring == NULL) && batch_flush(batch) < 0)
         return -1;
+    if (batch->uring == NULL) /* from the beginning, or just given up */
+        return tun_write(batch->tun, out);
     uint8_t *at = batch->out + batch->out_bytes;
     bool may_wait = packet_out_bytes(out) >= PATIENT_BYTES;
     size_t len = may_wait ? tun_frame(batch->tun, out, at, TUN_SMALL_BYTES) : 0;
@@ -108,7 +108,8 @@ int batch_write(struct batch *batch, const struct packet_out *out)
 
 int batch_flush(struct batch *batch)
 {
-    unsigned done = batch->waiting_count >= FEW ? write_many(batch) : 0;
+    bool are_many = batch->uring != NULL && batch->waiting_count >= FEW;
+    unsigned done = are_many ? write_many(batch) : 0;
     int result = 0;
 
     for (; done < batch->waiting_count && result == 0; done++)
@@ -160,6 +161,12 @@ int batch_read(struct batch *batch, struct packet_in *in)
     return result;
 }
 
+/* As tun_read() has it; and the kernel may be short of memory for a request. */
+static bool is_nothing_yet(int32_t result)
+{
+    return result == 0 || result == -EAGAIN || result == -EINTR || result == -ENOMEM;
+}
+
 static void read_ahead(struct batch *batch)
 {
     for (unsigned i = 0; i < AHEAD; i++)
@@ -170,7 +177,8 @@ static void read_ahead(struct batch *batch)
     batch->in_next = 0;
     batch->in_count = 0;
     for (unsigned i = 0; i < AHEAD; i++) {
-        bool is_nothing = batch->in_result[i] == -EAGAIN || (!is_run && batch->in_result[i] < 0);
+        bool is_nothing =
+            is_nothing_yet(batch->in_result[i]) || (!is_run && batch->in_result[i] < 0);
         if (!is_nothing) /* may come behind nothing: a packet that arrived between two reads */
             batch->in_index[batch->in_count++] = (uint8_t)i;
     }
