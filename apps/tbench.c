@@ -8,6 +8,7 @@
  *
  * stdout has the result and nothing else: one line for people, or with --json one object. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -77,6 +78,7 @@ static enum exit_code measure(const struct tbench_options *options, const struct
         say_error(say, "signals cannot be watched");
         return EXIT_ENVIRONMENT;
     }
+    signal(SIGUSR1, SIG_IGN); /* nobody here would take it, and no poll() would sleep any more */
     if (say->verbosity > 0 && (rows = rows_new(stderr, say->verbosity, say->color)) != NULL) {
         config.trace = rows_event;
         config.trace_context = rows;

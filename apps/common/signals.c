@@ -27,6 +27,8 @@ static void on_signal(int number);
 int signals_watch(void)
 {
     struct sigaction count = {.sa_handler = on_signal};
+    /* Nothing is interrupted by a question: a capture that waits in a full pipe goes on. */
+    struct sigaction ask = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     if (pipe(wake_pipe) < 0)
@@ -36,9 +38,10 @@ int signals_watch(void)
         fcntl(wake_pipe[end], F_SETFD, FD_CLOEXEC);
     }
     sigemptyset(&count.sa_mask);
+    sigemptyset(&ask.sa_mask);
     sigemptyset(&ignore.sa_mask);
     if (sigaction(SIGINT, &count, NULL) < 0 || sigaction(SIGTERM, &count, NULL) < 0 ||
-        sigaction(SIGUSR1, &count, NULL) < 0)
+        sigaction(SIGUSR1, &ask, NULL) < 0)
         return -1;
     return sigaction(SIGPIPE, &ignore, NULL);
 }
