@@ -1,11 +1,11 @@
 /* Which SYNs of a flood are answered, see syn_flood.h.
  *
  * Those held back are remembered in a Bloom filter with two bits for each, both in one cache line,
- * and those answered with two more. At 400,000 SYNs a second a period of five seconds fills 12 % of
- * it, and one invented SYN in forty is taken for a repetition. It turns over after each period and
- * the last one is kept beside it, so a repetition finds its bits when it comes up to five seconds
- * later: after 1, 2 and 4 seconds (RFC 6298 (5.5)), or 3 (where the first RTO is that long). It
- * then renews them, or who has lost a SYN or an answer would not be heard again.
+ * and those answered with five more. At 400,000 SYNs a second a period of five seconds fills 12 %
+ * of it, and one invented SYN in forty is taken for a repetition. It turns over after each period
+ * and the last one is kept beside it, so a repetition finds its bits when it comes up to five
+ * seconds later: after 1, 2 and 4 seconds (RFC 6298 (5.5)), or 3 (where the first RTO is that
+ * long). It then renews them, or who has lost a SYN or an answer would not be heard again.
  *
  * One repetition is answered in a period, or a single SYN sent again and again would have an answer
  * each time. The filters take 8 MiB, which are kept once there has been a flood; where they would
@@ -92,18 +92,17 @@ static void turn(struct syn_flood *flood, uint64_t now_us)
     memset(oldest, 0, SEEN_BYTES);
 }
 
-/* Two bits of a filter. */
-struct bits {
-    size_t word[2];
-    uint64_t bit[2];
+/* Its bits of a line: the first say that the SYN has been seen, the others that it has been
+ * answered. These are more, for they lie among all those, and who is taken for answered waits once
+ * more. */
+enum { SEEN_AT = 0, SEEN_COUNT = 2, ANSWERED_AT = 2, ANSWERED_COUNT = 5, LINE_BITS = 512 };
+
+struct place {
+    size_t line; /* its first word */
+    unsigned at, step;
 };
 
-/* The SYN has been seen; it has been answered. */
-struct marks {
-    struct bits seen, answered;
-};
-
-static struct marks marks_of(const struct syn_flood *flood, const struct flow_id *id, uint32_t seq)
+static struct place place_of(const struct syn_flood *flood, const struct flow_id *id, uint32_t seq)
 {
     struct {
         struct ip_addr local, remote;
@@ -111,26 +110,28 @@ static struct marks marks_of(const struct syn_flood *flood, const struct flow_id
         uint32_t seq;
     } key = {id->local, id->remote, id->local_port, id->remote_port, seq}; /* no padding: 40 */
     uint64_t hash = siphash_1_3(&flood->key, &key, sizeof key);
-    size_t line = (size_t)(hash >> 48) % LINES * LINE_WORDS;
 
-    return (struct marks){
-        .seen = {{line + (hash & 7), line + (hash >> 3 & 7)},
-                 {1ull << (hash >> 6 & 63), 1ull << (hash >> 12 & 63)}},
-        .answered = {{line + (hash >> 18 & 7), line + (hash >> 21 & 7)},
-                     {1ull << (hash >> 24 & 63), 1ull << (hash >> 30 & 63)}},
-    };
+    return (struct place){.line = (size_t)(hash >> 32) % LINES * LINE_WORDS,
+                          .at = (unsigned)hash % LINE_BITS,
+                          .step = (unsigned)(hash >> 16) % LINE_BITS | 1};
 }
 
-static bool has(const uint64_t *filter, const struct bits *bits)
+static bool has(const uint64_t *filter, const struct place *place, unsigned first, unsigned count)
 {
-    return (filter[bits->word[0]] & bits->bit[0]) != 0 &&
-           (filter[bits->word[1]] & bits->bit[1]) != 0;
+    for (unsigned i = first; i < first + count; i++) {
+        unsigned at = (place->at + i * place->step) % LINE_BITS;
+        if ((filter[place->line + at / 64] >> at % 64 & 1) == 0)
+            return false;
+    }
+    return true;
 }
 
-static void set(uint64_t *filter, const struct bits *bits)
+static void set(uint64_t *filter, const struct place *place, unsigned first, unsigned count)
 {
-    filter[bits->word[0]] |= bits->bit[0];
-    filter[bits->word[1]] |= bits->bit[1];
+    for (unsigned i = first; i < first + count; i++) {
+        unsigned at = (place->at + i * place->step) % LINE_BITS;
+        filter[place->line + at / 64] |= 1ull << at % 64;
+    }
 }
 
 bool syn_flood_answers(struct stack *stack, const struct flow_id *id, uint32_t seq)
@@ -141,12 +142,13 @@ bool syn_flood_answers(struct stack *stack, const struct flow_id *id, uint32_t s
         !has_filter(flood, &stack->memory))
         return true;
     turn(flood, stack->now_us);
-    struct marks marks = marks_of(flood, id, seq);
-    bool is_repetition = has(flood->seen[0], &marks.seen) || has(flood->seen[1], &marks.seen);
-    bool is_answered = has(flood->seen[0], &marks.answered);
-    set(flood->seen[0], &marks.seen);
+    struct place place = place_of(flood, id, seq);
+    bool is_repetition = has(flood->seen[0], &place, SEEN_AT, SEEN_COUNT) ||
+                         has(flood->seen[1], &place, SEEN_AT, SEEN_COUNT);
+    bool is_answered = has(flood->seen[0], &place, ANSWERED_AT, ANSWERED_COUNT);
+    set(flood->seen[0], &place, SEEN_AT, SEEN_COUNT);
     if (!is_repetition || is_answered)
         return false;
-    set(flood->seen[0], &marks.answered);
+    set(flood->seen[0], &place, ANSWERED_AT, ANSWERED_COUNT);
     return true;
 }
