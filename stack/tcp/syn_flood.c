@@ -1,6 +1,6 @@
 /* Which SYNs of a flood are answered, see syn_flood.h.
  *
- * Those held back are remembered in a Bloom filter with two bits for each, both in one cache line,
+ * Those held back are remembered in a Bloom filter with two bits for each, both within 64 bytes,
  * and those answered with five more. At 400,000 SYNs a second a period of five seconds fills 12 %
  * of it, and one invented SYN in forty is taken for a repetition. It turns over after each period
  * and the last one is kept beside it, so a repetition finds its bits when it comes up to five
